@@ -1,0 +1,49 @@
+# `make demo` and `make test` do everything on a fresh machine; `make help` lists the rest.
+
+PYTHON ?= python3
+BIN := .venv/bin
+# What is installed is what the lock and the project's metadata say; anything older is stale.
+INSTALLED := .venv/.installed
+
+.PHONY: help install demo run test lint format lock bench clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+install: $(INSTALLED)  ## the environment alone, in .venv; nothing to do when up to date
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.10 or newer is needed: install it, or name one with PYTHON=..."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+demo: install  ## click and box objects on real photos through the whole stack; pictures in demo_output/
+	$(BIN)/esam demo
+
+run: install  ## the whole stack, staying up; prints the URL to paste into Label Studio
+	$(BIN)/esam run
+
+test: install  ## all tests, with a real Redis and real workers
+	$(BIN)/python -m pytest
+
+lint: install  ## format, style, types, and which package may import which
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install  ## rewrite the code in the project's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: install  ## measure; the figures are ratios within one run
+	$(BIN)/python bench/brush.py
+
+lock: install  ## resolve the dependencies anew into requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --extra dev --no-header --no-annotate --upgrade pyproject.toml -o requirements.lock
+
+clean:  ## remove what make and the tools made
+	rm -rf .venv demo_output .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,56 @@
+"""EfficientSAM as a library: arrays in, masks out."""
+
+from .checkpoint import (
+    WEIGHTS_FOLDER,
+    Checkpoint,
+    find_checkpoint,
+    git_blob_sha1,
+    load_model_file,
+    save_checkpoint,
+    verify_checkpoint,
+)
+from .errors import (
+    CheckpointError,
+    DeviceError,
+    EfficientSAMError,
+    ImageError,
+    PromptError,
+    UnknownModelError,
+)
+from .image import MAX_PIXELS, read_image
+from .mask_prediction import MaskPrediction
+from .model import EfficientSAM, build_model
+from .predictor import ImageEmbedding, Predictor, load_predictor
+from .prompt import Prompt
+from .registry import MODELS, Architecture, ModelSpec, find_model
+from .visualization import draw_overlay
+
+__all__ = [
+    "MAX_PIXELS",
+    "MODELS",
+    "WEIGHTS_FOLDER",
+    "Architecture",
+    "Checkpoint",
+    "CheckpointError",
+    "DeviceError",
+    "EfficientSAM",
+    "EfficientSAMError",
+    "ImageEmbedding",
+    "ImageError",
+    "MaskPrediction",
+    "ModelSpec",
+    "Predictor",
+    "Prompt",
+    "PromptError",
+    "UnknownModelError",
+    "build_model",
+    "draw_overlay",
+    "find_checkpoint",
+    "find_model",
+    "git_blob_sha1",
+    "load_model_file",
+    "load_predictor",
+    "read_image",
+    "save_checkpoint",
+    "verify_checkpoint",
+]

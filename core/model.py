@@ -1,0 +1,72 @@
+"""EfficientSAM, put together."""
+
+import torch
+from torch import Tensor, nn
+
+from .image_encoder import ImageEncoder
+from .mask_decoder import MaskDecoder
+from .prompt_encoder import PromptEncoder
+from .registry import Architecture
+
+_IMAGENET_MEAN = (0.485, 0.456, 0.406)
+_IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class EfficientSAM(nn.Module):
+    """Image encoder, prompt encoder and mask decoder under the published state-dict names."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.image_encoder = ImageEncoder(architecture)
+        self.prompt_encoder = PromptEncoder(architecture)
+        self.mask_decoder = MaskDecoder(architecture)
+        for name, values in (("mean", _IMAGENET_MEAN), ("std", _IMAGENET_STD)):
+            self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Encode images.
+
+        Args:
+            images: (B, 3, S, S) floats in [0, 1], S the architecture's image size.
+
+        Returns:
+            (B, C, grid, grid) embedding.
+        """
+        normalised = (images - self.mean) / self.std
+        embedding: Tensor = self.image_encoder(normalised.to(self.image_encoder.pos_embed.dtype))
+        return embedding
+
+    def decode(self, embedding: Tensor, points: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Decode Q prompts on each of B images.
+
+        Args:
+            embedding: (B, C, grid, grid).
+            points: (B, Q, 6, 2) model-input pixels, (x, y).
+            labels: (B, Q, 6) integers of ``SlotLabel``.
+
+        Returns:
+            Logits (B, Q, 3, 4·grid, 4·grid) and predicted IoU (B, Q, 3).
+        """
+        dtype = self.mask_decoder.iou_token.weight.dtype
+        tokens = self.prompt_encoder(points, labels).to(dtype)
+        cell_position = self.prompt_encoder.image_positions().to(dtype)
+        logits, iou = self.mask_decoder(embedding.to(dtype), tokens, cell_position)
+        return logits, iou
+
+    def set_precision(self, dtype: torch.dtype) -> None:
+        """Run encoder and mask decoder in this dtype.
+
+        The prompt encoder stays float32: at half precision the angle of a far point's Fourier
+        features is off by whole pixels.
+        """
+        self.image_encoder.to(dtype)
+        self.mask_decoder.to(dtype)
+
+
+def build_model(architecture: Architecture) -> EfficientSAM:
+    """A model of this architecture with random weights."""
+    return EfficientSAM(architecture)

@@ -1,0 +1,240 @@
+"""The front door: encode an image once, decode as many prompts on it as you like. Stateless."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .checkpoint import Checkpoint, find_checkpoint, load_model_file
+from .errors import DeviceError, EfficientSAMError, ImageError
+from .mask_prediction import MaskPrediction
+from .model import EfficientSAM
+from .negative_points import exclude_negative_points
+from .preprocessing import PREPROCESSING_VERSION, to_model_input
+from .prompt import Prompt
+
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_PASSES_AT_ONCE = 16
+_IDENTITY_DIGITS = 16
+_VERSION_DIGITS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class ImageEmbedding:
+    """What the encoder made of one image.
+
+    Attributes:
+        features: (C, grid, grid) floats, on the device and in the dtype they were made in.
+        original_size_hw: (height, width) of the original image, pixels.
+    """
+
+    features: Tensor
+    original_size_hw: tuple[int, int]
+
+
+class Predictor:
+    """A loaded model: arrays in, masks out. Safe to share between threads."""
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        model: EfficientSAM,
+        weights_sha256: str,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        self.spec = checkpoint.spec
+        self.architecture = checkpoint.spec.architecture
+        self.device = device
+        self._model = model.to(device)
+        self._model.set_precision(dtype)
+        self._weights_sha256 = weights_sha256
+
+    @property
+    def model_version(self) -> str:
+        """Name of model and weights, such as ``efficientsam-vitt-1a2b3c4d``."""
+        return f"efficientsam-{self.spec.name}-{self._weights_sha256[:_VERSION_DIGITS]}"
+
+    @property
+    def embedding_identity(self) -> str:
+        """What an embedding depends on beside the image: weights, preprocessing."""
+        weights = self._weights_sha256[:_IDENTITY_DIGITS]
+        return f"{self.spec.name}-{weights}-p{PREPROCESSING_VERSION}"
+
+    def drop_encoder(self) -> None:
+        """Free the image encoder, for a process that only decodes."""
+        del self._model.image_encoder
+
+    @overload
+    def encode(self, rgb: NDArray[np.uint8]) -> ImageEmbedding: ...
+    @overload
+    def encode(self, rgb: Sequence[NDArray[np.uint8]]) -> list[ImageEmbedding]: ...
+
+    def encode(
+        self, rgb: NDArray[np.uint8] | Sequence[NDArray[np.uint8]]
+    ) -> ImageEmbedding | list[ImageEmbedding]:
+        """Encode an image, or several in one batch.
+
+        Args:
+            rgb: (H, W, 3) uint8, or a list of such arrays of any sizes.
+
+        Returns:
+            One embedding, or a list of them in order.
+
+        Raises:
+            ImageError: an array is not (H, W, 3) uint8.
+            EfficientSAMError: the encoder was dropped.
+        """
+        if isinstance(rgb, np.ndarray):
+            return self._encode_batch([rgb])[0]
+        return self._encode_batch(rgb)
+
+    @torch.inference_mode()
+    def _encode_batch(self, images: Sequence[NDArray[np.uint8]]) -> list[ImageEmbedding]:
+        if not images:
+            return []
+        if not hasattr(self._model, "image_encoder"):
+            raise EfficientSAMError("this predictor only decodes: its image encoder was dropped")
+        batch = torch.cat([to_model_input(i, self.architecture, self.device) for i in images])
+        features = self._model.encode(batch)
+        return [
+            ImageEmbedding(f, (image.shape[0], image.shape[1]))
+            for f, image in zip(features, images, strict=True)
+        ]
+
+    @overload
+    def decode(self, embedding: ImageEmbedding, prompt: Prompt) -> MaskPrediction: ...
+    @overload
+    def decode(
+        self, embedding: ImageEmbedding, prompt: Sequence[Prompt]
+    ) -> list[MaskPrediction]: ...
+
+    def decode(
+        self, embedding: ImageEmbedding, prompt: Prompt | Sequence[Prompt]
+    ) -> MaskPrediction | list[MaskPrediction]:
+        """Predict the mask of one object, or of several in one pass.
+
+        Args:
+            embedding: the encoded image.
+            prompt: points and box in original pixels, (x, y); or a list of them.
+
+        Returns:
+            One prediction, or a list of them in order.
+
+        Raises:
+            PromptError: a point or box lies outside the image.
+            ImageError: the embedding belongs to another model.
+        """
+        if isinstance(prompt, Prompt):
+            return self._decode_prompts(embedding, [prompt])[0]
+        return self._decode_prompts(embedding, prompt)
+
+    def _decode_prompts(
+        self, embedding: ImageEmbedding, prompts: Sequence[Prompt]
+    ) -> list[MaskPrediction]:
+        size_hw = embedding.original_size_hw
+        for prompt in prompts:
+            prompt.check_inside(size_hw)
+        # A negative point is decoded as a prompt of its own: what does it belong to?
+        negatives = [[Prompt(points=[xy]) for xy in p.negative_points] for p in prompts]
+        flat = [*prompts, *(n for group in negatives for n in group)]
+        answers = iter(self._decode_positive(embedding, flat))
+        positive = [next(answers) for _ in prompts]
+        return [
+            exclude_negative_points(answer, prompt, [next(answers) for _ in group])
+            for answer, prompt, group in zip(positive, prompts, negatives, strict=True)
+        ]
+
+    @torch.inference_mode()
+    def _decode_positive(
+        self, embedding: ImageEmbedding, prompts: Sequence[Prompt]
+    ) -> list[MaskPrediction]:
+        """Decode box and positive points of each prompt, all passes of all prompts together."""
+        size_hw = embedding.original_size_hw
+        slots = [p.to_slots(size_hw, self.architecture.image_size) for p in prompts]
+        passes = [len(xy) for xy, _ in slots]
+        if not passes:
+            return []
+        logits, iou = self._decode_slots(
+            embedding,
+            torch.from_numpy(np.concatenate([xy for xy, _ in slots])),
+            torch.from_numpy(np.concatenate([labels for _, labels in slots])),
+        )
+        # The passes of one prompt see different points of the same object: their union is the
+        # object, and it is as trustworthy as they are on average.
+        return [
+            MaskPrediction(
+                low_res_logits=part_logits.max(axis=0),
+                iou=part_iou.mean(axis=0),
+                best=int(part_iou.mean(axis=0).argmax()),
+                original_size_hw=size_hw,
+                negative_points=np.empty((0, 2)),
+            )
+            for part_logits, part_iou in zip(
+                np.split(logits, np.cumsum(passes)[:-1]),
+                np.split(iou, np.cumsum(passes)[:-1]),
+                strict=True,
+            )
+        ]
+
+    def _decode_slots(
+        self, embedding: ImageEmbedding, points: Tensor, labels: Tensor
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(K, 6, 2) and (K, 6) → logits (K, 3, L, L) and IoU (K, 3)."""
+        expected = (self.architecture.embedding_channels, *(self.architecture.grid,) * 2)
+        if tuple(embedding.features.shape) != expected:
+            raise ImageError(
+                f"an embedding of {self.spec.name!r} is {expected}, got "
+                f"{tuple(embedding.features.shape)}: it was made by another model"
+            )
+        features = embedding.features.to(self.device)[None]
+        parts = [
+            self._model.decode(features, p[None].to(self.device), s[None].to(self.device))
+            for p, s in zip(
+                points.split(_PASSES_AT_ONCE), labels.split(_PASSES_AT_ONCE), strict=True
+            )
+        ]
+        logits = torch.cat([logits[0] for logits, _ in parts])
+        iou = torch.cat([iou[0] for _, iou in parts])
+        return logits.float().cpu().numpy(), iou.float().cpu().numpy()
+
+
+def load_predictor(
+    name: str | None = None,
+    weights: str | Path | None = None,
+    device: str = "cpu",
+    dtype: str = "float32",
+) -> Predictor:
+    """Load a model.
+
+    Args:
+        name: registry name; None takes ``vitt`` when its file is there, else ``nano``.
+        weights: checkpoint file; None looks in the weights folder.
+        device: torch device, such as ``cpu`` or ``cuda:0``.
+        dtype: ``float32``, ``bfloat16`` or ``float16``.
+
+    Raises:
+        UnknownModelError: no such model.
+        CheckpointError: the file is missing, damaged or of another architecture.
+        DeviceError: the device or dtype cannot be used here.
+    """
+    if dtype not in _DTYPES:
+        raise DeviceError(f"unknown dtype {dtype!r}; use one of {', '.join(_DTYPES)}")
+    checkpoint = find_checkpoint(name, weights)
+    model, sha256 = load_model_file(checkpoint)
+    return Predictor(checkpoint, model, sha256, _usable_device(device), _DTYPES[dtype])
+
+
+def _usable_device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        first_line = str(error).splitlines()[0]
+        raise DeviceError(f"device {name!r} cannot be used here ({first_line}); try cpu") from error
+    return device

@@ -1,0 +1,40 @@
+"""From an RGB array to what the image encoder reads."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from .errors import ImageError
+from .registry import Architecture
+
+PREPROCESSING_VERSION = 1
+"""Part of an embedding's identity; raise it when the same image would give other numbers."""
+
+
+def to_model_input(
+    rgb: NDArray[np.uint8], architecture: Architecture, device: torch.device
+) -> Tensor:
+    """Resize straight to the square model input, bilinear, aspect ratio not kept.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+
+    Returns:
+        (1, 3, S, S) float32 in [0, 1].
+
+    Raises:
+        ImageError: the array has another shape or dtype.
+    """
+    if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or 0 in rgb.shape:
+        raise ImageError(f"an image is (H, W, 3) uint8, got {rgb.shape} {rgb.dtype}")
+    image = torch.from_numpy(np.require(rgb, requirements=["C", "W"])).to(device)
+    image = image.permute(2, 0, 1)[None].float() / 255  # HxWx3 -> 1x3xHxW
+    return F.interpolate(
+        image,
+        size=(architecture.image_size, architecture.image_size),
+        mode="bilinear",
+        align_corners=False,
+        antialias=architecture.is_antialiased,
+    )

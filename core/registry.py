@@ -1,0 +1,142 @@
+"""The models there are, as data: adding a model is adding a row."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from .errors import UnknownModelError
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The numbers that tell one EfficientSAM from another.
+
+    Attributes:
+        image_size: side of the square model input, pixels.
+        patch_size: side of one patch, pixels; one token each.
+        width: channels of the image encoder.
+        depth: transformer blocks of the image encoder.
+        heads: attention heads of the image encoder.
+        pretrain_grid: side of the saved position grid, tokens; resized to ``grid`` when it differs.
+        embedding_channels: channels of the embedding and width of the mask decoder.
+        decoder_mlp_width: hidden width of the decoder's feed-forward layers.
+        is_antialiased: whether the resize to the model input is low-pass filtered. The published
+            models were trained without; a model of small input needs it.
+    """
+
+    image_size: int
+    patch_size: int
+    width: int
+    depth: int
+    heads: int
+    pretrain_grid: int
+    embedding_channels: int
+    decoder_mlp_width: int
+    is_antialiased: bool
+
+    @property
+    def grid(self) -> int:
+        """Side of the embedding, tokens."""
+        return self.image_size // self.patch_size
+
+    @property
+    def logits_size(self) -> int:
+        """Side of the low-resolution logits, pixels."""
+        return 4 * self.grid
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One row of the registry.
+
+    Attributes:
+        name: what people type.
+        summary: one line for listings.
+        architecture: the numbers of the network.
+        filename: the checkpoint's name inside the weights folder.
+        licence: SPDX identifier of the weights.
+        url: where the official file is downloaded from; None for one that ships with the product.
+        git_blob_sha1: git's id of the official file (SHA-1 of ``blob <size>\\0`` + content).
+        sha256: SHA-256 of a file that ships with the product.
+    """
+
+    name: str
+    summary: str
+    architecture: Architecture
+    filename: str
+    licence: str
+    url: str | None = None
+    git_blob_sha1: str | None = None
+    sha256: str | None = None
+
+
+def _published(width: int, heads: int) -> Architecture:
+    return Architecture(
+        image_size=1024,
+        patch_size=16,
+        width=width,
+        depth=12,
+        heads=heads,
+        pretrain_grid=14,
+        embedding_channels=256,
+        decoder_mlp_width=2048,
+        is_antialiased=False,
+    )
+
+
+_OFFICIAL_URL = "https://github.com/yformer/EfficientSAM/raw/main/weights/"
+
+_ROWS = (
+    ModelSpec(
+        name="vitt",
+        summary="EfficientSAM ViT-Tiny, the published weights (10.2 M parameters)",
+        architecture=_published(width=192, heads=3),
+        filename="efficient_sam_vitt.pt",
+        licence="Apache-2.0",
+        url=_OFFICIAL_URL + "efficient_sam_vitt.pt",
+        git_blob_sha1="af883c49e33c68f01107be52df0ecad26a48355f",
+    ),
+    ModelSpec(
+        name="vits",
+        summary="EfficientSAM ViT-Small, the published weights (26.4 M parameters)",
+        architecture=_published(width=384, heads=6),
+        filename="efficient_sam_vits.pt.zip",
+        licence="Apache-2.0",
+        url=_OFFICIAL_URL + "efficient_sam_vits.pt.zip",
+        git_blob_sha1="fa4e9f05f753e109dbde052f97d37903b833cf53",
+    ),
+    ModelSpec(
+        name="nano",
+        summary="small model that ships with the product; trained on made scenes, needs no download",
+        architecture=Architecture(
+            image_size=256,
+            patch_size=8,
+            width=96,
+            depth=6,
+            heads=3,
+            pretrain_grid=32,
+            embedding_channels=128,
+            decoder_mlp_width=512,
+            is_antialiased=True,
+        ),
+        filename="nano.safetensors",
+        licence="Apache-2.0",
+    ),
+)
+
+MODELS: Mapping[str, ModelSpec] = MappingProxyType({row.name: row for row in _ROWS})
+"""Name → row, best quality for the time first."""
+
+
+def find_model(name: str) -> ModelSpec:
+    """Look a model up by name.
+
+    Raises:
+        UnknownModelError: there is no such row; the message lists those there are.
+    """
+    try:
+        return MODELS[name]
+    except KeyError:
+        raise UnknownModelError(
+            f"unknown model {name!r}; the registry has: {', '.join(MODELS)}"
+        ) from None

@@ -1,0 +1,49 @@
+"""Servers and small models that tests of several packages need."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from redis import Redis
+
+from core import MODELS, build_model, save_checkpoint
+from esam.redis_server import PrivateRedis
+from worker import connect_redis
+
+
+@pytest.fixture(scope="session")
+def nano_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of nano's architecture with random weights: logic, not quality."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "random_nano.safetensors"
+    save_checkpoint(build_model(MODELS["nano"].architecture), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def photo_like() -> NDArray[np.uint8]:
+    """(120, 160, 3) uint8, a bright disc on noise."""
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 80, (120, 160, 3), dtype=np.uint8)
+    y, x = np.mgrid[:120, :160]
+    image[(x - 80) ** 2 + (y - 60) ** 2 < 30**2] += 150
+    return image
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[PrivateRedis]:
+    """A real Redis server for the whole run."""
+    with PrivateRedis(max_memory="256mb") as server:
+        yield server
+
+
+@pytest.fixture
+def redis(redis_server: PrivateRedis) -> Iterator[Redis]:
+    """A client of an empty Redis."""
+    client = connect_redis(redis_server.url)
+    client.flushall()
+    yield client
+    client.close()

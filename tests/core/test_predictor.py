@@ -1,0 +1,162 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from core import (
+    EfficientSAMError,
+    ImageError,
+    MaskPrediction,
+    Predictor,
+    Prompt,
+    PromptError,
+    draw_overlay,
+    load_predictor,
+)
+
+
+@pytest.fixture(scope="module")
+def predictor(nano_weights: Path) -> Predictor:
+    return load_predictor("nano", nano_weights)
+
+
+def test_an_image_alone_and_in_a_batch_of_other_sizes_gives_the_same_embedding(
+    predictor: Predictor, photo_like: NDArray[np.uint8]
+) -> None:
+    alone = predictor.encode(photo_like)
+    batch = predictor.encode([photo_like[:60], photo_like])
+    assert batch[0].original_size_hw == (60, 160)
+    torch.testing.assert_close(alone.features, batch[1].features, atol=1e-4, rtol=1e-4)
+
+
+def test_the_mask_has_the_size_of_the_image_and_the_answer_is_the_best_of_three(
+    predictor: Predictor, photo_like: NDArray[np.uint8]
+) -> None:
+    prediction = predictor.decode(predictor.encode(photo_like), Prompt(points=[[80, 60]]))
+    assert prediction.mask.shape == (120, 160)
+    assert prediction.low_res_logits.shape == (3, 128, 128)
+    assert prediction.best == int(prediction.iou.argmax())
+    np.testing.assert_array_equal(prediction.mask, prediction.candidate_mask(prediction.best))
+
+
+def test_thirty_prompts_in_one_call_equal_thirty_calls(
+    predictor: Predictor, photo_like: NDArray[np.uint8]
+) -> None:
+    embedding = predictor.encode(photo_like)
+    prompts = [Prompt(points=[[5 * i, 3 * i]]) for i in range(30)]
+    for prompt, together in zip(prompts, predictor.decode(embedding, prompts), strict=True):
+        alone = predictor.decode(embedding, prompt)
+        np.testing.assert_allclose(together.low_res_logits, alone.low_res_logits, atol=1e-3)
+
+
+def test_no_prompts_give_no_predictions(
+    predictor: Predictor, photo_like: NDArray[np.uint8]
+) -> None:
+    assert predictor.decode(predictor.encode(photo_like), []) == []
+
+
+def test_a_point_outside_the_image_is_refused(
+    predictor: Predictor, photo_like: NDArray[np.uint8]
+) -> None:
+    with pytest.raises(PromptError, match="160×120"):
+        predictor.decode(predictor.encode(photo_like), Prompt(points=[[161, 5]]))
+
+
+@pytest.mark.parametrize("shape", [(10, 10), (10, 10, 4), (0, 10, 3)])
+def test_an_array_that_is_no_rgb_image_is_refused(
+    predictor: Predictor, shape: tuple[int, ...]
+) -> None:
+    with pytest.raises(ImageError, match="uint8"):
+        predictor.encode(np.zeros(shape, dtype=np.uint8))
+
+
+def test_an_embedding_of_another_model_is_refused(
+    predictor: Predictor, photo_like: NDArray[np.uint8]
+) -> None:
+    embedding = predictor.encode(photo_like)
+    foreign = type(embedding)(torch.zeros(256, 64, 64), embedding.original_size_hw)
+    with pytest.raises(ImageError, match="made by another model"):
+        predictor.decode(foreign, Prompt(points=[[5, 5]]))
+
+
+def test_a_predictor_without_its_encoder_still_decodes(
+    nano_weights: Path, photo_like: NDArray[np.uint8]
+) -> None:
+    whole, decoder = (load_predictor("nano", nano_weights) for _ in range(2))
+    decoder.drop_encoder()
+    embedding = whole.encode(photo_like)
+    prompt = Prompt(points=[[80, 60]])
+    np.testing.assert_array_equal(
+        decoder.decode(embedding, prompt).mask, whole.decode(embedding, prompt).mask
+    )
+    with pytest.raises(EfficientSAMError, match="encoder was dropped"):
+        decoder.encode(photo_like)
+
+
+def test_versions_follow_the_weights(nano_weights: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.safetensors"
+    other.write_bytes(nano_weights.read_bytes())
+    first, copy = load_predictor("nano", nano_weights), load_predictor("nano", other)
+    assert first.model_version == copy.model_version
+    assert first.embedding_identity == copy.embedding_identity
+    content = bytearray(nano_weights.read_bytes())
+    content[-1] ^= 1
+    other.write_bytes(content)
+    assert load_predictor("nano", other).embedding_identity != first.embedding_identity
+
+
+def test_bfloat16_decodes_nearly_the_same_logits(
+    predictor: Predictor, nano_weights: Path, photo_like: NDArray[np.uint8]
+) -> None:
+    half = load_predictor("nano", nano_weights, dtype="bfloat16")
+    prompt = Prompt(points=[[80, 60]])
+    ours = half.decode(half.encode(photo_like), prompt).low_res_logits
+    expected = predictor.decode(predictor.encode(photo_like), prompt).low_res_logits
+    assert np.corrcoef(ours.ravel(), expected.ravel())[0, 1] > 0.99
+
+
+def test_more_points_than_slots_change_the_answer_instead_of_being_dropped(
+    predictor: Predictor, photo_like: NDArray[np.uint8]
+) -> None:
+    embedding = predictor.encode(photo_like)
+    points = [[10 * i + 5, 60] for i in range(9)]
+    six = predictor.decode(embedding, Prompt(points=points[:6]))
+    nine = predictor.decode(embedding, Prompt(points=points))
+    assert (nine.low_res_logits >= six.low_res_logits - 1e-4).all(), "a union only grows"
+    assert not np.allclose(nine.low_res_logits, six.low_res_logits)
+
+
+@pytest.mark.parametrize("xy", [(80.0, 60.0), (0.0, 0.0), (160.0, 120.0)])
+def test_the_pixel_of_a_negative_point_is_always_out(
+    predictor: Predictor, photo_like: NDArray[np.uint8], xy: tuple[float, float]
+) -> None:
+    prompt = Prompt(points=[[20, 20], xy], labels=[1, 0], box=[0, 0, 160, 120])
+    mask = predictor.decode(predictor.encode(photo_like), prompt).mask
+    assert not mask[min(int(xy[1]), 119), min(int(xy[0]), 159)]
+
+
+def test_the_overlay_shows_mask_points_and_box(
+    predictor: Predictor, photo_like: NDArray[np.uint8]
+) -> None:
+    mask: NDArray[np.bool_] = np.zeros((120, 160), dtype=bool)
+    mask[40:80, 60:100] = True
+    prompt = Prompt(points=[[80, 60], [10, 100]], labels=[1, 0], box=[50, 30, 110, 90])
+    picture = np.asarray(draw_overlay(photo_like, mask, prompt))
+    assert picture.shape == photo_like.shape
+    assert (picture[60, 62] != photo_like[60, 62]).any(), "the mask is tinted"
+    np.testing.assert_array_equal(picture[110, 150], photo_like[110, 150])
+    assert picture[60, 80, 1] > picture[60, 80, 0], "a positive point is green"
+    assert picture[100, 10, 0] > picture[100, 10, 1], "a negative point is red"
+
+
+def test_a_prediction_is_cut_to_scores_between_zero_and_one() -> None:
+    prediction = MaskPrediction(
+        low_res_logits=np.zeros((3, 8, 8), np.float32),
+        iou=np.array([0.1, 1.2, 0.3], np.float32),
+        best=1,
+        original_size_hw=(8, 8),
+        negative_points=np.empty((0, 2)),
+    )
+    assert prediction.score == 1.0

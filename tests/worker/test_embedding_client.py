@@ -1,0 +1,210 @@
+import hashlib
+import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from redis import Redis
+from rq import Queue, Worker
+from rq.serializers import JSONSerializer
+
+from core import Predictor, read_image
+from worker import (
+    BATCH,
+    INTERACTIVE,
+    EmbeddingClient,
+    EncodeFailed,
+    EncodeTimeout,
+    NoWorker,
+    RedisUnavailable,
+    connect_redis,
+)
+
+from .conftest import StartWorker
+
+
+@pytest.fixture
+def client(redis: Redis, predictor: Predictor) -> EmbeddingClient:
+    """A client of an empty Redis without workers."""
+    return EmbeddingClient(redis, predictor.embedding_identity)
+
+
+@pytest.fixture
+def served_client(served_redis: Redis, predictor: Predictor) -> EmbeddingClient:
+    """A client of a Redis with a worker."""
+    return EmbeddingClient(served_redis, predictor.embedding_identity)
+
+
+def kinds_of(keys: list[bytes | str]) -> set[str]:
+    """The second word of our keys."""
+    return {(k.decode() if isinstance(k, bytes) else k).split(":")[1] for k in keys}
+
+
+def interactive_queue(redis: Redis) -> Queue:
+    return Queue(INTERACTIVE, connection=redis, serializer=JSONSerializer)
+
+
+def test_a_worker_makes_the_embedding_that_core_makes(
+    served_client: EmbeddingClient, predictor: Predictor, png: bytes
+) -> None:
+    embedding = served_client.get_or_encode(png)
+    expected = predictor.encode(read_image(png))
+    assert embedding.original_size_hw == (120, 160)
+    np.testing.assert_allclose(
+        embedding.features.float().numpy(), expected.features.numpy(), atol=5e-3
+    )
+
+
+def test_another_process_finds_the_embedding_in_redis(
+    served_client: EmbeddingClient, served_redis: Redis, predictor: Predictor, png: bytes
+) -> None:
+    image_sha256 = hashlib.sha256(png).hexdigest()
+    assert served_client.find(image_sha256) is None
+    served_client.get_or_encode(png)
+    found = EmbeddingClient(served_redis, predictor.embedding_identity).find(image_sha256)
+    assert found is not None
+    assert found.original_size_hw == (120, 160)
+
+
+def test_an_embedding_in_this_process_outlives_the_one_in_redis(
+    served_client: EmbeddingClient, served_redis: Redis, predictor: Predictor, png: bytes
+) -> None:
+    served_client.get_or_encode(png)
+    image_sha256 = hashlib.sha256(png).hexdigest()
+    assert served_redis.delete(f"esam:embedding:{predictor.embedding_identity}:{image_sha256}") == 1
+    assert served_client.find(image_sha256) is not None
+
+
+def test_a_truncated_embedding_is_a_miss_and_is_made_again(
+    served_client: EmbeddingClient, served_redis: Redis, predictor: Predictor, png: bytes
+) -> None:
+    served_client.get_or_encode(png)
+    image_sha256 = hashlib.sha256(png).hexdigest()
+    key = f"esam:embedding:{predictor.embedding_identity}:{image_sha256}"
+    value = served_redis.get(key)
+    assert value is not None
+    served_redis.set(key, value[:-100])
+    fresh = EmbeddingClient(served_redis, predictor.embedding_identity)
+    assert fresh.find(image_sha256) is None
+    assert fresh.get_or_encode(png).original_size_hw == (120, 160)
+
+
+def test_many_callers_of_one_image_share_one_encode(
+    redis: Redis, predictor: Predictor, png: bytes, start_worker: StartWorker
+) -> None:
+    barrier = threading.Barrier(8)
+
+    def ask() -> tuple[int, int]:
+        client = EmbeddingClient(redis, predictor.embedding_identity)
+        barrier.wait()
+        return client.get_or_encode(png).original_size_hw
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = [pool.submit(ask) for _ in range(8)]
+        worker = start_worker()
+        assert [a.result() for a in answers] == [(120, 160)] * 8
+    assert worker.poll() is None
+    assert Worker.all(connection=redis)[0].successful_job_count == 1
+
+
+def test_a_broken_image_brings_its_reason_to_the_caller_and_to_the_failed_list(
+    served_client: EmbeddingClient, served_redis: Redis, png: bytes
+) -> None:
+    failed = interactive_queue(served_redis).failed_job_registry
+    before = set(failed.get_job_ids())
+    with pytest.raises(EncodeFailed, match="not an image that can be read"):
+        served_client.get_or_encode(b"<html>please log in</html>")
+    (job_id,) = set(failed.get_job_ids()) - before
+    job = interactive_queue(served_redis).fetch_job(job_id)
+    assert job is not None
+    result = job.latest_result()
+    assert result is not None
+    assert "not an image" in str(result.exc_string)
+    assert served_client.get_or_encode(png).original_size_hw == (120, 160), "the worker lives on"
+
+
+def test_after_a_failure_the_next_caller_starts_a_new_job(
+    served_client: EmbeddingClient, served_redis: Redis
+) -> None:
+    failed = interactive_queue(served_redis).failed_job_registry
+    before = len(failed.get_job_ids())
+    for _ in range(2):
+        with pytest.raises(EncodeFailed):
+            served_client.get_or_encode(b"not an image either")
+    assert len(failed.get_job_ids()) == before + 2
+    assert served_redis.keys("esam:flight:*") == []
+
+
+def test_a_worker_with_another_model_says_so(served_redis: Redis, png: bytes) -> None:
+    with pytest.raises(EncodeFailed, match="start both with the same model"):
+        EmbeddingClient(served_redis, "vitt-0000000000000000-p1").get_or_encode(png)
+
+
+def test_no_answer_before_the_deadline_is_said_with_the_number_of_workers(
+    client: EmbeddingClient, png: bytes
+) -> None:
+    with pytest.raises(EncodeTimeout, match=r"0 worker\(s\)"):
+        client.get_or_encode(png, timeout_s=1)
+
+
+def test_without_any_worker_the_caller_is_told_before_its_deadline(
+    client: EmbeddingClient, png: bytes
+) -> None:
+    with pytest.raises(NoWorker, match="esam worker"):
+        client.get_or_encode(png, timeout_s=60)
+
+
+def test_a_redis_that_is_not_there_is_named_without_its_password(png: bytes) -> None:
+    client = EmbeddingClient(connect_redis("redis://me:hunter2@127.0.0.1:1/0"), "nano-0-p1")
+    with pytest.raises(RedisUnavailable, match=r"127\.0\.0\.1:1 .*ESAM_REDIS_URL") as caught:
+        client.get_or_encode(png)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_an_interactive_job_overtakes_a_batch_job(
+    redis: Redis, predictor: Predictor, png: bytes, start_worker: StartWorker
+) -> None:
+    client = EmbeddingClient(redis, predictor.embedding_identity)
+    for image, priority in ((png, BATCH), (png + b"\0", INTERACTIVE)):
+        with pytest.raises(EncodeTimeout):
+            client.get_or_encode(image, priority=priority, timeout_s=0.1)
+    worker: subprocess.Popen[bytes] = start_worker()
+    client.get_or_encode(png, timeout_s=60)
+    assert worker.poll() is None
+    finished = {
+        name: Queue(name, connection=redis, serializer=JSONSerializer).finished_job_registry
+        for name in (INTERACTIVE, BATCH)
+    }
+    ended = {}
+    for name, registry in finished.items():
+        (job_id,) = registry.get_job_ids()
+        job = registry.get_queue().fetch_job(job_id)
+        assert job is not None
+        ended[name] = job.ended_at
+    assert ended[INTERACTIVE] <= ended[BATCH]
+
+
+def test_an_alias_leads_to_its_image_and_does_not_show_the_url(
+    client: EmbeddingClient, redis: Redis
+) -> None:
+    alias = "https://bucket.example/cat.jpg?signature=secret etag=1"
+    assert client.find_alias(alias) is None
+    client.save_alias(alias, "ab" * 32)
+    assert client.find_alias(alias) == "ab" * 32
+    assert not any(b"secret" in key for key in redis.keys("*"))
+
+
+def test_every_key_of_ours_expires_and_no_queue_key_does(
+    client: EmbeddingClient, redis: Redis, png: bytes, start_worker: StartWorker
+) -> None:
+    with pytest.raises(EncodeTimeout):
+        client.get_or_encode(png, timeout_s=0.1)
+    assert kinds_of(redis.keys("esam:*")) == {"flight", "image"}
+    assert redis.ttl("rq:queue:interactive") == -1
+    start_worker()
+    client.get_or_encode(png, timeout_s=60)
+    client.save_alias("url", "ab" * 32)
+    ours = redis.keys("esam:*")
+    assert kinds_of(ours) == {"embedding", "alias"}
+    assert all(redis.ttl(key) > 0 for key in ours)

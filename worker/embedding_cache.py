@@ -1,0 +1,79 @@
+"""Where embeddings are kept: one interface, in Redis for all and in the process for the latest."""
+
+import threading
+from collections import OrderedDict
+from typing import Protocol
+
+from redis import Redis
+
+from core import ImageEmbedding
+
+from .embedding_codec import pack_embedding, unpack_embedding
+from .errors import EmbeddingFormatError
+from .keys import EMBEDDING_TTL_S
+from .redis_connection import as_bytes
+
+
+class EmbeddingCache(Protocol):
+    """Keeps embeddings by key; may forget any of them at any time."""
+
+    def get(self, key: str) -> ImageEmbedding | None:
+        """The embedding, or None when it is not kept (any more)."""
+
+    def put(self, key: str, embedding: ImageEmbedding) -> None:
+        """Keep an embedding."""
+
+
+class RedisEmbeddingCache:
+    """Embeddings that all processes share. A value that cannot be read is a miss."""
+
+    def __init__(self, redis: Redis, ttl_s: int = EMBEDDING_TTL_S) -> None:
+        self._redis = redis
+        self._ttl_s = ttl_s
+
+    def get(self, key: str) -> ImageEmbedding | None:
+        """The embedding with float16 features, or None; a hit lives on for another TTL."""
+        value = as_bytes(self._redis.getex(key, ex=self._ttl_s))
+        if value is None:
+            return None
+        try:
+            return unpack_embedding(value)
+        except EmbeddingFormatError:
+            self._redis.delete(key)
+            return None
+
+    def put(self, key: str, embedding: ImageEmbedding) -> None:
+        """Keep an embedding as float16."""
+        self._redis.set(key, pack_embedding(embedding), ex=self._ttl_s)
+
+
+class ProcessEmbeddingCache:
+    """The embeddings used last, within a bound of bytes; safe between threads."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._size_bytes = 0
+        self._embeddings: OrderedDict[str, ImageEmbedding] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: str) -> ImageEmbedding | None:
+        """The embedding, or None; a hit becomes the one used last."""
+        with self._lock:
+            embedding = self._embeddings.get(key)
+            if embedding is not None:
+                self._embeddings.move_to_end(key)
+            return embedding
+
+    def put(self, key: str, embedding: ImageEmbedding) -> None:
+        """Keep an embedding, forgetting those used longest ago where room is needed."""
+        with self._lock:
+            self._forget(key)
+            self._embeddings[key] = embedding
+            self._size_bytes += embedding.features.nbytes
+            while self._size_bytes > self._max_bytes:
+                self._forget(next(iter(self._embeddings)))
+
+    def _forget(self, key: str) -> None:
+        embedding = self._embeddings.pop(key, None)
+        if embedding is not None:
+            self._size_bytes -= embedding.features.nbytes

@@ -1,0 +1,187 @@
+"""The way to an embedding: this process, else Redis, else one job however many ask."""
+
+import hashlib
+import logging
+import time
+from uuid import uuid4
+
+from redis import Redis, WatchError
+from rq import Queue, Worker
+from rq.exceptions import NoSuchJobError
+from rq.job import Job, JobStatus
+from rq.results import Result
+from rq.serializers import JSONSerializer
+
+from core import ImageEmbedding
+
+from . import jobs
+from .embedding_cache import EmbeddingCache, ProcessEmbeddingCache, RedisEmbeddingCache
+from .errors import EncodeFailed, EncodeTimeout, NoWorker
+from .keys import (
+    ALIAS_TTL_S,
+    FAILED_JOB_TTL_S,
+    FINISHED_JOB_TTL_S,
+    IMAGE_TTL_S,
+    INTERACTIVE,
+    alias_key,
+    embedding_key,
+    flight_key,
+    image_key,
+)
+from .redis_connection import as_bytes, redis_errors_translated
+
+logger = logging.getLogger(__name__)
+
+_ENDED = (JobStatus.FAILED, JobStatus.FINISHED, JobStatus.STOPPED, JobStatus.CANCELED)
+_JOB_TIMEOUT_S = 120
+_WAIT_SLICE_S = 5
+_NO_WORKER_GRACE_S = 10.0
+_DEFAULT_PROCESS_CACHE_BYTES = 256 * 2**20
+
+
+class EmbeddingClient:
+    """Finds embeddings, and has workers make those that are missing. Safe between threads.
+
+    Args:
+        redis: the connection that cache and queues live on.
+        model_identity: ``Predictor.embedding_identity`` of the decoder that will read them.
+        process_cache_bytes: bound of the embeddings kept in this process.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        model_identity: str,
+        process_cache_bytes: int = _DEFAULT_PROCESS_CACHE_BYTES,
+    ) -> None:
+        self._redis = redis
+        self._identity = model_identity
+        self._near: EmbeddingCache = ProcessEmbeddingCache(process_cache_bytes)
+        self._shared: EmbeddingCache = RedisEmbeddingCache(redis)
+
+    def find(self, image_sha256: str) -> ImageEmbedding | None:
+        """The embedding of an image if it is in this process or in Redis.
+
+        Raises:
+            RedisUnavailable: Redis cannot be reached.
+        """
+        key = embedding_key(self._identity, image_sha256)
+        embedding = self._near.get(key)
+        if embedding is None:
+            with redis_errors_translated(self._redis):
+                embedding = self._shared.get(key)
+            if embedding is not None:
+                self._near.put(key, embedding)
+        return embedding
+
+    def get_or_encode(
+        self, image: bytes, *, priority: str = INTERACTIVE, timeout_s: float = 90.0
+    ) -> ImageEmbedding:
+        """The embedding of an image, made by a worker when nobody has it yet.
+
+        Args:
+            image: the image file's content.
+            priority: the queue of a job that has to be made.
+            timeout_s: how long to wait for a worker.
+
+        Raises:
+            EncodeFailed: the worker could not encode it; the message is its reason.
+            EncodeTimeout: no embedding before the deadline.
+            NoWorker: nobody is there to take the job.
+            RedisUnavailable: Redis cannot be reached.
+        """
+        image_sha256 = hashlib.sha256(image).hexdigest()
+        deadline = time.monotonic() + timeout_s
+        while (embedding := self.find(image_sha256)) is None:
+            with redis_errors_translated(self._redis):
+                job = self._join_or_enqueue(image, image_sha256, priority)
+                self._wait(job, deadline)
+        return embedding
+
+    def find_alias(self, alias: str) -> str | None:
+        """SHA-256 of the image that this URL with these validators served, if known."""
+        with redis_errors_translated(self._redis):
+            value = as_bytes(self._redis.get(alias_key(alias)))
+        return value.decode() if value else None
+
+    def save_alias(self, alias: str, image_sha256: str) -> None:
+        """Remember which image a URL with these validators served."""
+        with redis_errors_translated(self._redis):
+            self._redis.set(alias_key(alias), image_sha256, ex=ALIAS_TTL_S)
+
+    def worker_count(self) -> int:
+        """Worker processes alive now."""
+        with redis_errors_translated(self._redis):
+            return len(Worker.all(connection=self._redis))
+
+    def _join_or_enqueue(self, image: bytes, image_sha256: str, priority: str) -> Job:
+        """The job that is encoding this image; made, with all it needs, in one transaction."""
+        flight = flight_key(self._identity, image_sha256)
+        with self._redis.pipeline() as pipe:
+            while True:
+                try:
+                    pipe.watch(flight)
+                    running = as_bytes(pipe.get(flight))
+                    if running is not None and (job := self._unfinished(running.decode())):
+                        return job
+                    pipe.multi()
+                    pipe.set(image_key(image_sha256), image, ex=IMAGE_TTL_S)
+                    job_id = str(uuid4())
+                    pipe.set(flight, job_id, ex=IMAGE_TTL_S)
+                    job = self._queue(priority).enqueue_call(
+                        jobs.encode_image,
+                        args=(image_sha256, self._identity),
+                        timeout=_JOB_TIMEOUT_S,
+                        result_ttl=FINISHED_JOB_TTL_S,
+                        failure_ttl=FAILED_JOB_TTL_S,
+                        description=f"encode {image_sha256[:12]}",
+                        job_id=job_id,
+                        pipeline=pipe,
+                    )
+                    pipe.execute()
+                    return job
+                except WatchError:
+                    continue
+
+    def _queue(self, name: str) -> Queue:
+        return Queue(name, connection=self._redis, serializer=JSONSerializer)
+
+    def _unfinished(self, job_id: str) -> Job | None:
+        """The job, unless it is over: one whose worker was killed leaves its flight behind."""
+        try:
+            job = Job.fetch(job_id, connection=self._redis, serializer=JSONSerializer)
+        except NoSuchJobError:
+            return None
+        return None if job.get_status() in _ENDED else job
+
+    def _wait(self, job: Job, deadline: float) -> None:
+        """Block until the job has a result; wakes on it, does not poll for it.
+
+        Raises:
+            EncodeFailed, EncodeTimeout, NoWorker: as ``get_or_encode``.
+        """
+        started = time.monotonic()
+        while (remaining_s := deadline - time.monotonic()) > 0:
+            result = job.latest_result(timeout=max(1, round(min(remaining_s, _WAIT_SLICE_S))))
+            if result is not None:
+                if result.type is not Result.Type.SUCCESSFUL:
+                    raise EncodeFailed(_reason(result))
+                return
+            if time.monotonic() - started > _NO_WORKER_GRACE_S and not self.worker_count():
+                raise NoWorker(
+                    "no worker is running, so the image cannot be encoded; "
+                    "start one with `esam worker`"
+                )
+        raise EncodeTimeout(
+            f"no embedding after {time.monotonic() - started:.0f} s with {self.worker_count()} "
+            "worker(s); they are busy or too slow: start more, or use a GPU"
+        )
+
+
+def _reason(result: Result) -> str:
+    """The message of the exception that ended the job, without its traceback."""
+    lines = (result.exc_string or "").strip().splitlines()
+    if not lines:
+        return "the encode job failed and left no reason; look at the worker's log"
+    _, separator, message = lines[-1].partition(": ")
+    return message if separator else lines[-1]

@@ -1,0 +1,67 @@
+"""Connections to Redis, with bounded waits and errors a person can act on."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from redis import Redis
+from redis.exceptions import AuthenticationError, RedisError
+
+from .errors import RedisUnavailable
+
+_CONNECT_TIMEOUT_S = 2.0
+_SOCKET_TIMEOUT_S = 15.0
+
+
+def connect_redis(url: str) -> Redis:
+    """A client for this URL; nothing is sent yet.
+
+    Raises:
+        RedisUnavailable: the URL is malformed.
+    """
+    # A unix socket has no connect timeout to set.
+    connect = {} if url.startswith("unix://") else {"socket_connect_timeout": _CONNECT_TIMEOUT_S}
+    try:
+        return Redis.from_url(url, socket_timeout=_SOCKET_TIMEOUT_S, **connect)
+    except ValueError as error:
+        raise RedisUnavailable(
+            f"ESAM_REDIS_URL is not a Redis URL ({error}); write it like redis://localhost:6379/0"
+        ) from error
+
+
+def describe_redis(url: str) -> str:
+    """The address without user and password, for messages."""
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        return f"unix://{parts.path}"
+    return f"{parts.scheme}://{parts.hostname or 'localhost'}:{parts.port or 6379}{parts.path}"
+
+
+def as_bytes(value: bytes | str | None) -> bytes | None:
+    """A value as it came; the client's types allow text, which ours never are."""
+    return value.encode() if isinstance(value, str) else value
+
+
+@contextmanager
+def redis_errors_translated(redis: Redis) -> Iterator[None]:
+    """Turn the client's errors into ours.
+
+    Raises:
+        RedisUnavailable: anything the Redis client raised inside.
+    """
+    try:
+        yield
+    except AuthenticationError as error:
+        raise RedisUnavailable(
+            f"Redis at {_address(redis)} refused the password; correct it in ESAM_REDIS_URL"
+        ) from error
+    except RedisError as error:
+        raise RedisUnavailable(
+            f"Redis at {_address(redis)} cannot be used ({type(error).__name__}: {error}); "
+            "start it, or correct ESAM_REDIS_URL"
+        ) from error
+
+
+def _address(redis: Redis) -> str:
+    options = redis.connection_pool.connection_kwargs
+    return str(options.get("path") or f"{options.get('host')}:{options.get('port')}")

@@ -1,0 +1,174 @@
+"""Everything this package answers with instead of a prediction.
+
+    BackendError                          status  code
+    ├── RequestInvalid                       400  bad_request
+    │   ├── LabelConfigInvalid               400  bad_label_config
+    │   ├── PromptInvalid                    400  bad_prompt
+    │   └── UnknownLabel                     400  unknown_label
+    ├── LoginRequired                        401  login_required
+    ├── RequestTooLarge                      413  request_too_large
+    ├── ImageUnusable                        422  image_unusable
+    │   ├── ImageMissing                     422  image_missing
+    │   └── ImageSourceRefused               422  image_source_refused
+    ├── InternalError                        500  internal_error
+    ├── ImageHostError                       502  image_host_error
+    │   ├── ImageHostUnreachable             502  image_host_unreachable
+    │   ├── ImageTokenRefused                502  image_token_refused
+    │   └── LabelStudioUnknown               502  label_studio_unknown
+    ├── EncoderUnavailable                   503  encoder_unavailable
+    └── EncodeDeadlineExceeded               504  encode_deadline_exceeded
+
+``code`` is stable: programs may rely on it. ``detail`` is for people. Neither ever holds a token, a
+query string or image bytes.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from core import EfficientSAMError, ImageError, PromptError
+from worker import EncodeFailed, EncodeTimeout, NoWorker, RedisUnavailable, WorkerError
+
+RETRY_AFTER_S = 5
+
+
+class BackendError(Exception):
+    """Root of this package's errors.
+
+    Attributes:
+        status: HTTP status of the answer.
+        code: stable name for programs.
+        detail: what, the value, and what to do; for people.
+        subject: what was being predicted, for the log; set by the prediction service.
+    """
+
+    status = 500
+    code = "internal_error"
+    headers: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.subject = ""
+
+
+class RequestInvalid(BackendError):
+    """The request is not what Label Studio's ML protocol asks for."""
+
+    status = 400
+    code = "bad_request"
+
+
+class LabelConfigInvalid(RequestInvalid):
+    """The project's label config is not XML, or has no brush tag on the image."""
+
+    code = "bad_label_config"
+
+
+class PromptInvalid(RequestInvalid):
+    """The context holds no prompt, or one that cannot be read."""
+
+    code = "bad_prompt"
+
+
+class UnknownLabel(RequestInvalid):
+    """The prompt's label does not exist in the brush tag, so no region could carry it."""
+
+    code = "unknown_label"
+
+
+class LoginRequired(BackendError):
+    """Basic auth is configured and the request has no login or another one."""
+
+    status = 401
+    code = "login_required"
+    headers: ClassVar[Mapping[str, str]] = {
+        "WWW-Authenticate": 'Basic realm="EfficientSAM", charset="UTF-8"'
+    }
+
+
+class RequestTooLarge(BackendError):
+    """The request body is larger than this service reads."""
+
+    status = 413
+    code = "request_too_large"
+
+
+class ImageUnusable(BackendError):
+    """The task's image arrived, but cannot be encoded."""
+
+    status = 422
+    code = "image_unusable"
+
+
+class ImageMissing(ImageUnusable):
+    """The image's host says that there is no such file."""
+
+    code = "image_missing"
+
+
+class ImageSourceRefused(ImageUnusable):
+    """The task names an image that this service does not fetch."""
+
+    code = "image_source_refused"
+
+
+class InternalError(BackendError):
+    """A fault of this service; its log has the traceback."""
+
+
+class ImageHostError(BackendError):
+    """The image's host answered with something else than an image."""
+
+    status = 502
+    code = "image_host_error"
+
+
+class ImageHostUnreachable(ImageHostError):
+    """The image's host did not answer."""
+
+    code = "image_host_unreachable"
+
+
+class ImageTokenRefused(ImageHostError):
+    """The image's host wants a login, or refuses the token it was shown."""
+
+    code = "image_token_refused"
+
+
+class LabelStudioUnknown(ImageHostError):
+    """The image lies in Label Studio, and nobody said where that is."""
+
+    code = "label_studio_unknown"
+
+
+class EncoderUnavailable(BackendError):
+    """Redis or the workers cannot take the image now; asking again may help."""
+
+    status = 503
+    code = "encoder_unavailable"
+    headers: ClassVar[Mapping[str, str]] = {"Retry-After": str(RETRY_AFTER_S)}
+
+
+class EncodeDeadlineExceeded(BackendError):
+    """The image was not encoded in the time Label Studio waits."""
+
+    status = 504
+    code = "encode_deadline_exceeded"
+
+
+_ANSWER_TO: Mapping[type[Exception], type[BackendError]] = {
+    PromptError: PromptInvalid,
+    ImageError: ImageUnusable,
+    EfficientSAMError: InternalError,
+    EncodeFailed: ImageUnusable,
+    EncodeTimeout: EncodeDeadlineExceeded,
+    NoWorker: EncoderUnavailable,
+    RedisUnavailable: EncoderUnavailable,
+    WorkerError: InternalError,
+}
+
+
+def translate_error(error: EfficientSAMError | WorkerError) -> BackendError:
+    """What the HTTP service answers for an error of the packages below, message kept."""
+    answer = next(_ANSWER_TO[cls] for cls in type(error).__mro__ if cls in _ANSWER_TO)
+    return answer(str(error))

@@ -1,0 +1,192 @@
+"""The task's image over HTTP: bounded in bytes and time, the token for Label Studio alone."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import httpx
+
+from .addresses import check_addresses, resolve_host
+from .data_uri import SCHEME, decode_data_uri
+from .errors import ImageHostError, ImageHostUnreachable
+from .image_location import check_scheme, describe_url, locate_image
+from .image_response import check_response, explain_too_large, make_alias
+from .label_studio_account import LabelStudioAccount, origin_of
+from .label_studio_token import TokenExchange
+
+_CONNECT_TIMEOUT_S = 5.0
+_READ_TIMEOUT_S = 10.0
+_MAX_REDIRECTS = 5
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """An image whose content has not been read yet.
+
+    Attributes:
+        alias: names this content as long as the host's validators stay the same; None when the
+            host sent none. Holds the URL as it is: not for logs.
+        read: reads the content.
+    """
+
+    alias: str | None
+    read: Callable[[], bytes]
+
+
+class ImageFetcher:
+    """Opens the images that tasks name. Safe between threads.
+
+    Args:
+        max_bytes: the largest image file.
+        timeout_s: the longest time one image may take.
+        is_private_address_allowed: whether other hosts than Label Studio may be private.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_bytes: int,
+        timeout_s: float,
+        is_private_address_allowed: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._max_bytes = max_bytes
+        self._timeout_s = timeout_s
+        self._is_private_address_allowed = is_private_address_allowed
+        self._clock = clock
+        # httpcore's debug lines hold redirects whole, signed URLs among them.
+        logging.getLogger("httpcore").setLevel(logging.INFO)
+        # A transport and no client: no cookies kept between hosts, no redirects followed by
+        # themselves, no URLs logged. Connections are not kept, because they are made to an
+        # address, and two hosts of one address must not share one.
+        self._transport = httpx.HTTPTransport(
+            verify=httpx.create_ssl_context(),
+            trust_env=False,
+            limits=httpx.Limits(max_keepalive_connections=0),
+        )
+        self._tokens = TokenExchange(self._transport, clock)
+
+    @contextmanager
+    def open(self, source: str, account: LabelStudioAccount | None) -> Iterator[ImageSource]:
+        """Open an image; its content is read only when asked for.
+
+        Args:
+            source: what the task says: a ``data:`` URI, a path in Label Studio, or a URL.
+            account: the project's Label Studio.
+
+        Raises:
+            ImageUnusable, ImageMissing, ImageSourceRefused: the image cannot be used.
+            ImageHostError: its host does not answer, or not with an image.
+        """
+        if source[: len(SCHEME)].lower() == SCHEME:
+            yield ImageSource(None, lambda: decode_data_uri(source, self._max_bytes))
+            return
+        url = locate_image(source, account)
+        deadline = self._clock() + self._timeout_s
+        response, final_url = self._follow(url, account, deadline)
+        try:
+            check_response(response, final_url, account, self._max_bytes)
+            alias = make_alias(url, response, account)
+            yield ImageSource(alias, lambda: self._read(response, final_url, deadline))
+        finally:
+            response.close()
+
+    def _follow(
+        self, url: httpx.URL, account: LabelStudioAccount | None, deadline: float
+    ) -> tuple[httpx.Response, httpx.URL]:
+        """Send, following redirects by hand: each hop is checked like the first."""
+        for _ in range(_MAX_REDIRECTS + 1):
+            response = self._send(url, account, deadline)
+            if not response.has_redirect_location:
+                return response, url
+            location = response.headers["Location"]
+            response.close()
+            try:
+                url = check_scheme(url.join(location))
+            except (httpx.InvalidURL, ValueError) as error:
+                raise ImageHostError(f"{describe_url(url)} redirects to a malformed URL") from error
+        raise ImageHostError(f"{describe_url(url)} redirects more than {_MAX_REDIRECTS} times")
+
+    def _send(
+        self, url: httpx.URL, account: LabelStudioAccount | None, deadline: float
+    ) -> httpx.Response:
+        """Connect to the first address that answers, and read the response's headers."""
+        own = account if account is not None and account.owns(url) else None
+        addresses = resolve_host(url.host, origin_of(url)[2])
+        if not self._is_private_address_allowed:
+            check_addresses(url.host, addresses, is_label_studio=own is not None)
+        headers = _make_headers(url, self._tokens.make_header(own) if own else None)
+        while True:
+            address = addresses.pop(0)
+            try:
+                return self._request(url.copy_with(host=str(address)), url.host, headers, deadline)
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                if not addresses:
+                    raise _explain_unreachable(url, error) from error
+            except httpx.TimeoutException as error:
+                raise self._explain_timeout(url) from error
+            except httpx.HTTPError as error:
+                raise ImageHostError(
+                    f"{describe_url(url)} does not answer in HTTP ({type(error).__name__})"
+                ) from error
+
+    def _request(
+        self, url: httpx.URL, hostname: str, headers: dict[str, str], deadline: float
+    ) -> httpx.Response:
+        """Send to an address; the certificate is checked against the name."""
+        remaining_s = max(deadline - self._clock(), 0.001)
+        timeout = httpx.Timeout(
+            min(_READ_TIMEOUT_S, remaining_s), connect=min(_CONNECT_TIMEOUT_S, remaining_s)
+        )
+        extensions = {"timeout": timeout.as_dict(), "sni_hostname": hostname}
+        request = httpx.Request("GET", url, headers=headers, extensions=extensions)
+        response = self._transport.handle_request(request)
+        response.request = request
+        return response
+
+    def _read(self, response: httpx.Response, url: httpx.URL, deadline: float) -> bytes:
+        content = bytearray()
+        try:
+            for chunk in response.iter_bytes():
+                content += chunk
+                if len(content) > self._max_bytes:
+                    raise explain_too_large(url, f"more than {self._max_bytes:,}", self._max_bytes)
+                if self._clock() > deadline:
+                    raise self._explain_timeout(url)
+        except httpx.TimeoutException as error:
+            raise self._explain_timeout(url) from error
+        except httpx.HTTPError as error:
+            raise ImageHostError(
+                f"{describe_url(url)} broke off after {len(content):,} bytes "
+                f"({type(error).__name__})"
+            ) from error
+        return bytes(content)
+
+    def _explain_timeout(self, url: httpx.URL) -> ImageHostUnreachable:
+        return ImageHostUnreachable(
+            f"{describe_url(url)} did not send the image within {self._timeout_s:g} s; is the host "
+            "overloaded? ESAM_IMAGE_TIMEOUT_S is the limit"
+        )
+
+
+def _make_headers(url: httpx.URL, authorization: str | None) -> dict[str, str]:
+    headers = {
+        "Host": url.netloc.decode("ascii"),
+        # Label Studio's file views answer 406 to a caller that takes images only.
+        "Accept": "*/*",
+        # The bytes on the wire are the bytes of the file: what is bounded is what is kept.
+        "Accept-Encoding": "identity",
+        "User-Agent": "efficientsam-labelstudio",
+    }
+    return headers | ({"Authorization": authorization} if authorization else {})
+
+
+def _explain_unreachable(url: httpx.URL, error: httpx.HTTPError) -> ImageHostUnreachable:
+    return ImageHostUnreachable(
+        f"{describe_url(url)} cannot be reached from this service ({error}); inside Docker, "
+        "localhost is the container itself: set LABEL_STUDIO_URL to "
+        "http://host.docker.internal:8080 or to Label Studio's service name"
+    )

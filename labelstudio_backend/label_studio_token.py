@@ -1,0 +1,106 @@
+"""The ``Authorization`` header that Label Studio wants for each of its two kinds of token."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from threading import Lock
+
+import httpx
+
+from .errors import ImageHostError, ImageHostUnreachable, ImageTokenRefused
+from .image_location import describe_url
+from .label_studio_account import LabelStudioAccount
+
+_EXCHANGE_PATH = "/api/token/refresh"
+_TIMEOUT_S = 10.0
+# Label Studio's short-lived tokens are good for five minutes.
+_KEEP_S = 240.0
+
+
+class TokenExchange:
+    """Makes the header from an account's token. Safe between threads.
+
+    A legacy token is shown as it is. A personal access token (a JWT) is exchanged for a short-lived
+    one, which is kept until shortly before it expires.
+
+    Args:
+        transport: how Label Studio is reached.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self, transport: httpx.BaseTransport, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._transport = transport
+        self._clock = clock
+        self._kept: dict[str, tuple[str, float]] = {}
+        self._lock = Lock()
+
+    def make_header(self, account: LabelStudioAccount) -> str | None:
+        """The header's value, None for an account without a token.
+
+        Raises:
+            ImageTokenRefused: the token cannot be sent, or Label Studio refuses to exchange it.
+            ImageHostError: Label Studio does not answer.
+        """
+        if account.token is None:
+            return None
+        token = account.token.get_secret_value().strip()
+        if not token.isascii() or not token.isprintable() or " " in token:
+            raise ImageTokenRefused(
+                "Label Studio's token holds spaces or characters that cannot be sent; copy it "
+                "again into LABEL_STUDIO_API_KEY"
+            )
+        if not _is_personal_access_token(token):
+            return f"Token {token}"
+        key = hashlib.sha256(f"{account.base_url}\n{token}".encode()).hexdigest()
+        with self._lock:
+            kept, expires_at = self._kept.get(key, ("", 0.0))
+            if self._clock() >= expires_at:
+                kept = self._exchange(account, token)
+                self._kept = {key: (kept, self._clock() + _KEEP_S)}
+        return f"Bearer {kept}"
+
+    def _exchange(self, account: LabelStudioAccount, token: str) -> str:
+        url = account.resolve(_EXCHANGE_PATH)
+        request = httpx.Request(
+            "POST",
+            url,
+            json={"refresh": token},
+            extensions={"timeout": httpx.Timeout(_TIMEOUT_S).as_dict()},
+        )
+        try:
+            response = self._transport.handle_request(request)
+            try:
+                content = response.read()
+            finally:
+                response.close()
+        except httpx.HTTPError as error:
+            raise ImageHostUnreachable(
+                f"{describe_url(url)} does not answer ({type(error).__name__}); is Label Studio "
+                "up, and LABEL_STUDIO_URL right as seen from this service?"
+            ) from error
+        if response.status_code in (400, 401, 403):
+            raise ImageTokenRefused(
+                f"{describe_url(url)} refuses the personal access token ({response.status_code}): "
+                "it is wrong, expired or revoked. Make a new one on Label Studio's account page "
+                "and set LABEL_STUDIO_API_KEY"
+            )
+        return _read_access_token(httpx.Response(response.status_code, content=content), url)
+
+
+def _is_personal_access_token(token: str) -> bool:
+    return token.startswith("ey") and token.count(".") == 2
+
+
+def _read_access_token(response: httpx.Response, url: httpx.URL) -> str:
+    try:
+        access = response.json()["access"] if response.status_code == 200 else None
+    except (ValueError, KeyError, TypeError):
+        access = None
+    if not isinstance(access, str) or not access.isascii() or not access.isprintable():
+        raise ImageHostError(
+            f"{describe_url(url)} answered {response.status_code} without an access token; is "
+            "LABEL_STUDIO_URL really a Label Studio?"
+        )
+    return access

@@ -1,0 +1,133 @@
+"""Label Studio's requests, as far as they are read; unknown fields are skipped, not refused."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, SecretStr
+
+Percent = FiniteFloat
+"""Percent of the image's width for x and widths, of its height for y and heights."""
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+
+class RegionValue(_Message):
+    """What a region says of itself; which fields are set depends on its type.
+
+    Attributes:
+        x: of a keypoint, or of a rectangle's top-left corner before it is rotated.
+        y: likewise.
+        width: of a rectangle; of a keypoint, the size of its dot, which says nothing.
+        height: of a rectangle.
+        rotation: degrees, clockwise around the top-left corner.
+        labels: the labels of any kind of region.
+        keypointlabels: the labels of a keypoint.
+        rectanglelabels: the labels of a rectangle.
+    """
+
+    x: Percent | None = None
+    y: Percent | None = None
+    width: Percent | None = None
+    height: Percent | None = None
+    rotation: FiniteFloat | None = None
+    labels: tuple[str, ...] | None = None
+    keypointlabels: tuple[str, ...] | None = None
+    rectanglelabels: tuple[str, ...] | None = None
+
+
+class ContextRegion(_Message):
+    """A region that the annotator has just drawn with a smart tool.
+
+    Attributes:
+        type: such as ``keypointlabels``.
+        to_name: name of the image tag it lies on.
+        original_width: the image's width as the page sees it, pixels.
+        original_height: likewise.
+        image_rotation: degrees that the annotator has turned the image by.
+        is_positive: missing means an ordinary keypoint, which is positive.
+        value: where it is and what it is called.
+    """
+
+    type: str
+    to_name: str | None = None
+    original_width: Annotated[int, Field(gt=0)] | None = None
+    original_height: Annotated[int, Field(gt=0)] | None = None
+    image_rotation: FiniteFloat | None = None
+    is_positive: bool | None = None
+    value: RegionValue = RegionValue()
+
+
+class PredictContext(_Message):
+    """What an interactive call carries: the pending smart regions, oldest first."""
+
+    result: tuple[ContextRegion, ...] | None = None
+
+
+class PredictParams(_Message):
+    """The part of ``/predict`` that tells a click from a batch."""
+
+    context: PredictContext | None = None
+
+
+class Task(_Message):
+    """A task, without its annotations and predictions: they are long and not needed.
+
+    Attributes:
+        id: not unique over time; for the log only.
+        data: the task's fields by name.
+    """
+
+    id: int | str | None = None
+    data: dict[str, object] = {}
+
+
+def _project_key(value: object) -> object:
+    return str(value) if isinstance(value, int | float) else value
+
+
+ProjectKey = Annotated[str, BeforeValidator(_project_key)]
+"""``"<id>.<unix time of creation>"``; the time tells apart projects that share a reused id."""
+
+
+class PredictRequest(_Message):
+    """Body of ``POST /predict``."""
+
+    tasks: tuple[Task, ...]
+    project: ProjectKey | None = None
+    label_config: str | None = None
+    params: PredictParams | None = None
+
+    @property
+    def context(self) -> PredictContext | None:
+        """The context of an interactive call, None for a batch."""
+        context = self.params.context if self.params else None
+        return context if context and context.result is not None else None
+
+
+class SetupRequest(_Message):
+    """Body of ``POST /setup``."""
+
+    project: ProjectKey
+    label_config: str | None = Field(None, alias="schema")
+    hostname: str | None = None
+    access_token: SecretStr | None = None
+
+
+class ValidateRequest(_Message):
+    """Body of ``POST /validate``."""
+
+    label_config: str = Field(alias="config")
+
+
+class WebhookProject(_Message):
+    """The project a webhook event happened in."""
+
+    id: int | str | None = None
+
+
+class WebhookEvent(_Message):
+    """Body of ``POST /webhook``."""
+
+    action: str
+    project: WebhookProject | None = None

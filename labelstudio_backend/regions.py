@@ -1,0 +1,235 @@
+"""Label Studio's regions in percent ↔ prompts and masks in original pixels.
+
+How regions become objects:
+
+1. each rectangle is one object;
+2. a keypoint inside a rectangle of the same labels joins it, the smallest one where they overlap;
+3. the other keypoints of the same labels are one object;
+4. where those are negative only, they cannot be an object: they join each rectangle of their
+   labels, if there is one.
+"""
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+from core import MaskPrediction, Prompt
+
+from .brush import encode_brush_rle
+from .errors import PromptInvalid
+from .label_config import ControlTag
+from .protocol import ContextRegion
+
+logger = logging.getLogger(__name__)
+
+Labels = tuple[str, ...]
+BoxXyxyPx = tuple[float, float, float, float]
+
+_KEYPOINTS = ("keypointlabels", "keypoint")
+_RECTANGLES = ("rectanglelabels", "rectangle")
+
+
+@dataclass(frozen=True)
+class Keypoint:
+    """A click, in original pixels."""
+
+    x_px: float
+    y_px: float
+    is_positive: bool
+    labels: Labels
+
+
+@dataclass
+class ObjectPrompt:
+    """What an annotator asks for about one object, in original pixels.
+
+    Attributes:
+        labels: what its region will be called.
+        box_xyxy_px: around the object, None when it was only clicked.
+        keypoints: on it and beside it.
+    """
+
+    labels: Labels
+    box_xyxy_px: BoxXyxyPx | None = None
+    keypoints: list[Keypoint] = field(default_factory=list)
+
+    def to_prompt(self) -> Prompt:
+        """The same for the decoder.
+
+        Raises:
+            PromptError: nothing in it is positive, or the box has no area.
+        """
+        return Prompt(
+            points=[[k.x_px, k.y_px] for k in self.keypoints],
+            labels=[int(k.is_positive) for k in self.keypoints],
+            box=self.box_xyxy_px,
+        )
+
+
+def select_prompt_regions(regions: Sequence[ContextRegion]) -> list[ContextRegion]:
+    """The keypoints and rectangles among the context's regions.
+
+    Raises:
+        PromptInvalid: there is none, or they lie on several images or on a turned one.
+    """
+    prompts = [r for r in regions if r.type in _KEYPOINTS + _RECTANGLES]
+    for region in regions:
+        if region not in prompts:
+            logger.debug("context region ignored type=%s", region.type)
+    if not prompts:
+        types = ", ".join(sorted({r.type for r in regions})) or "none"
+        raise PromptInvalid(
+            "the context holds no keypoint or rectangle to predict from (types in it: "
+            f'{types}); use a KeyPointLabels or RectangleLabels tag with smart="true"'
+        )
+    if len({r.to_name for r in prompts}) > 1:
+        names = ", ".join(sorted(str(r.to_name) for r in prompts))
+        raise PromptInvalid(f"the prompts lie on several images ({names}); send one at a time")
+    for region in prompts:
+        if region.image_rotation:
+            raise PromptInvalid(
+                f"the image is turned by {region.image_rotation:g} degrees; turn it back to 0 "
+                "before using a smart tool"
+            )
+    return prompts
+
+
+def read_labels(region: ContextRegion) -> Labels:
+    """The labels that a prompt asks a mask for.
+
+    Raises:
+        PromptInvalid: it has none.
+    """
+    value = region.value
+    labels = value.keypointlabels or value.rectanglelabels or value.labels
+    if not labels:
+        raise PromptInvalid(
+            f"the {region.type} prompt has no label; choose a label before clicking"
+        )
+    return labels
+
+
+def check_original_size(regions: Sequence[ContextRegion], size_hw: tuple[int, int]) -> None:
+    """Check that page and decoder see the same image.
+
+    Raises:
+        PromptInvalid: ``original_width`` or ``original_height`` is not the image's.
+    """
+    height_px, width_px = size_hw
+    for region in regions:
+        page_px = (region.original_width or width_px, region.original_height or height_px)
+        if page_px != (width_px, height_px):
+            raise PromptInvalid(
+                f"the prompt says the image is {page_px[0]} x {page_px[1]} pixels, but it is "
+                f"{width_px} x {height_px}; reload the page, and check that the task's image was "
+                "not replaced"
+            )
+
+
+def group_objects(regions: Sequence[ContextRegion], size_hw: tuple[int, int]) -> list[ObjectPrompt]:
+    """Group keypoints and rectangles into objects; the rule is in the module's docstring.
+
+    Args:
+        regions: what ``select_prompt_regions`` returned.
+        size_hw: original (height, width).
+
+    Raises:
+        PromptInvalid: a region has no label or no place.
+    """
+    objects = [
+        ObjectPrompt(read_labels(r), _read_box(r, size_hw))
+        for r in regions
+        if r.type in _RECTANGLES
+    ]
+    rest: dict[Labels, list[Keypoint]] = {}
+    for region in regions:
+        if region.type in _KEYPOINTS:
+            keypoint = _read_keypoint(region, size_hw)
+            around = [o for o in objects if o.labels == keypoint.labels and _holds(o, keypoint)]
+            if around:
+                min(around, key=_area_px).keypoints.append(keypoint)
+            else:
+                rest.setdefault(keypoint.labels, []).append(keypoint)
+    for labels, keypoints in rest.items():
+        boxed = [o for o in objects if o.labels == labels]
+        if boxed and not any(k.is_positive for k in keypoints):
+            for object_prompt in boxed:
+                object_prompt.keypoints.extend(keypoints)
+        else:
+            objects.append(ObjectPrompt(labels, keypoints=keypoints))
+    return objects
+
+
+def make_brush_region(
+    prediction: MaskPrediction, brush: ControlTag, image_name: str, labels: Labels
+) -> dict[str, object]:
+    """The region that Label Studio draws for a mask.
+
+    Args:
+        prediction: its mask must hold at least one pixel.
+        brush: the tag that the region belongs to.
+        image_name: the image tag it lies on.
+        labels: labels that the brush tag has.
+    """
+    height_px, width_px = prediction.mask.shape
+    return {
+        "id": uuid4().hex[:10],
+        "from_name": brush.name,
+        "to_name": image_name,
+        "type": "brushlabels",
+        "original_width": width_px,
+        "original_height": height_px,
+        "image_rotation": 0,
+        "score": prediction.score,
+        "readonly": False,
+        "value": {
+            "format": "rle",
+            "rle": encode_brush_rle(prediction.mask),
+            "brushlabels": list(labels),
+        },
+    }
+
+
+def _read_keypoint(region: ContextRegion, size_hw: tuple[int, int]) -> Keypoint:
+    if region.value.x is None or region.value.y is None:
+        raise PromptInvalid(f"the {region.type} prompt has no x or no y")
+    return Keypoint(
+        x_px=region.value.x / 100 * size_hw[1],
+        y_px=region.value.y / 100 * size_hw[0],
+        is_positive=region.is_positive is not False,
+        labels=read_labels(region),
+    )
+
+
+def _read_box(region: ContextRegion, size_hw: tuple[int, int]) -> BoxXyxyPx:
+    """Axis-aligned bounding box of a rectangle that may be rotated, within the image."""
+    value = region.value
+    if value.x is None or value.y is None or value.width is None or value.height is None:
+        raise PromptInvalid(f"the {region.type} prompt lacks one of x, y, width, height")
+    height_px, width_px = size_hw
+    x_px, y_px = value.x / 100 * width_px, value.y / 100 * height_px
+    across_px, down_px = value.width / 100 * width_px, value.height / 100 * height_px
+    # Percents are of two different lengths: only in pixels is a rotation a rotation.
+    angle = math.radians(value.rotation or 0)
+    cos, sin = math.cos(angle), math.sin(angle)
+    corners = [(a * cos - d * sin, a * sin + d * cos) for a in (0, across_px) for d in (0, down_px)]
+    xs, ys = [x_px + dx for dx, _ in corners], [y_px + dy for _, dy in corners]
+    x0, x1, y0, y1 = min(xs), max(xs), min(ys), max(ys)
+    if x0 < width_px and x1 > 0 and y0 < height_px and y1 > 0:
+        x0, x1 = max(x0, 0.0), min(x1, float(width_px))
+        y0, y1 = max(y0, 0.0), min(y1, float(height_px))
+    return x0, y0, x1, y1
+
+
+def _holds(object_prompt: ObjectPrompt, keypoint: Keypoint) -> bool:
+    if object_prompt.box_xyxy_px is None:
+        return False
+    x0, y0, x1, y1 = object_prompt.box_xyxy_px
+    return x0 <= keypoint.x_px <= x1 and y0 <= keypoint.y_px <= y1
+
+
+def _area_px(object_prompt: ObjectPrompt) -> float:
+    x0, y0, x1, y1 = object_prompt.box_xyxy_px or (0, 0, 0, 0)
+    return (x1 - x0) * (y1 - y0)

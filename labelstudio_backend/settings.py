@@ -1,0 +1,74 @@
+"""What an operator sets for the HTTP service; read from the environment in entry points only."""
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_MIB = 1024 * 1024
+
+
+class BackendSettings(BaseSettings):
+    """The HTTP service and its way to Label Studio.
+
+    Attributes:
+        label_studio_url: where this service reaches Label Studio, such as
+            ``http://host.docker.internal:8080``; unset takes what Label Studio says of itself.
+        label_studio_api_key: a token of Label Studio's account page; sent to ``label_studio_url``
+            and nowhere else.
+        basic_auth_user: with ``basic_auth_pass``, the login asked of every call but ``/health``.
+        basic_auth_pass: see ``basic_auth_user``.
+        port: the port to listen on.
+        log_level: a level of Python's logging.
+        is_private_address_allowed: whether images are fetched from private, loopback and
+            link-local addresses other than Label Studio's.
+        image_max_bytes: the largest image file fetched.
+        image_timeout_s: the longest time one image may take to arrive, seconds.
+        predict_timeout_s: the longest time one click may take, seconds; Label Studio waits 100.
+        request_max_bytes: the largest request body read.
+    """
+
+    model_config = SettingsConfigDict(populate_by_name=True)
+
+    label_studio_url: str | None = Field(
+        None, validation_alias=AliasChoices("LABEL_STUDIO_URL", "LABEL_STUDIO_HOST")
+    )
+    label_studio_api_key: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("LABEL_STUDIO_API_KEY", "LABEL_STUDIO_ACCESS_TOKEN")
+    )
+    basic_auth_user: str | None = Field(None, validation_alias="BASIC_AUTH_USER")
+    basic_auth_pass: SecretStr | None = Field(None, validation_alias="BASIC_AUTH_PASS")
+    port: int = Field(9090, validation_alias="PORT", ge=0, le=65535)
+    log_level: str = Field("INFO", validation_alias="LOG_LEVEL")
+    is_private_address_allowed: bool = Field(False, validation_alias="ESAM_ALLOW_PRIVATE_ADDRESSES")
+    image_max_bytes: int = Field(100 * _MIB, validation_alias="ESAM_IMAGE_MAX_BYTES", gt=0)
+    image_timeout_s: float = Field(30.0, validation_alias="ESAM_IMAGE_TIMEOUT_S", gt=0)
+    predict_timeout_s: float = Field(90.0, validation_alias="ESAM_PREDICT_TIMEOUT_S", gt=0)
+    request_max_bytes: int = Field(256 * _MIB, validation_alias="ESAM_REQUEST_MAX_BYTES", gt=0)
+
+    @field_validator(
+        "label_studio_url",
+        "label_studio_api_key",
+        "basic_auth_user",
+        "basic_auth_pass",
+        mode="before",
+    )
+    @classmethod
+    def _read_empty_as_unset(cls, value: object) -> object:
+        # `LABEL_STUDIO_URL=` in an env file or in docker-compose means "not set".
+        return None if isinstance(value, str) and not value.strip() else value
+
+    @field_validator("label_studio_url")
+    @classmethod
+    def _check_label_studio_url(cls, value: str | None) -> str | None:
+        if value is not None and not value.strip().lower().startswith(("http://", "https://")):
+            raise ValueError(
+                f"LABEL_STUDIO_URL must start with http:// or https://, got {value!r}; "
+                "for example http://localhost:8080"
+            )
+        return value and value.strip().rstrip("/")
+
+    @model_validator(mode="after")
+    def _check_login_is_whole(self) -> "BackendSettings":
+        # Half a login would leave the service open while its owner believes it is closed.
+        if (self.basic_auth_user is None) != (self.basic_auth_pass is None):
+            raise ValueError("set both BASIC_AUTH_USER and BASIC_AUTH_PASS, or neither")
+        return self

@@ -1,0 +1,55 @@
+"""From what a task says to a URL."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labelstudio_backend import BackendError
+from labelstudio_backend.errors import (
+    ImageHostError,
+    ImageSourceRefused,
+    LabelStudioUnknown,
+)
+from labelstudio_backend.image_location import locate_image
+
+from .fetching import account_on, fetch
+from .image_host import Host
+
+
+def test_a_path_without_any_label_studio_says_what_to_set() -> None:
+    with pytest.raises(LabelStudioUnknown, match="LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY"):
+        fetch("/data/upload/1/dog.png?sig=secret")
+
+
+@pytest.mark.parametrize(
+    "source", ["s3://bucket/dog.png", "gs://b/d", "azure-blob://c/d", "dog.png"]
+)
+def test_a_scheme_that_is_not_fetched_is_refused_with_those_that_are(source: str) -> None:
+    with pytest.raises(ImageSourceRefused, match="http, https, data: URIs"):
+        fetch(source)
+
+
+def test_a_file_url_cannot_be_reached_by_a_redirect(host: Host) -> None:
+    with pytest.raises(ImageSourceRefused, match="file://"):
+        fetch(host.redirect("/dog", "file:///etc/passwd"))
+
+
+@pytest.mark.parametrize("location", ["http://[1]/", "http://a:b", "/a\x7fb"])
+def test_a_redirect_to_a_malformed_url_is_told(host: Host, location: str) -> None:
+    with pytest.raises(ImageHostError, match="malformed URL"):
+        fetch(host.redirect("/dog", location))
+
+
+def test_two_slashes_name_a_host_and_not_a_path_in_label_studio(host: Host) -> None:
+    with pytest.raises(ImageSourceRefused):
+        fetch("//evil.example/dog.png", account_on(host.url))
+
+
+@given(st.text(max_size=40))
+def test_any_text_in_a_task_is_located_or_refused(source: str) -> None:
+    account = account_on("http://studio:8080")
+    try:
+        url = locate_image(source, account)
+    except BackendError:
+        return
+    assert url.scheme in ("http", "https")

@@ -1,0 +1,101 @@
+import pytest
+from label_studio_sdk._extensions.label_studio_tools.core.label_config import parse_config
+
+from labelstudio_backend.errors import LabelConfigInvalid, RequestInvalid, UnknownLabel
+from labelstudio_backend.label_config import parse_label_config
+
+from .label_studio_requests import LABEL_CONFIG
+
+TWO_IMAGES = """<View>
+<View style="display: flex">
+<Image name="left" value="$before"/><Image name="right" value="$after"/>
+</View>
+<!-- a comment -->
+<BrushLabels name="brush_left" toName="left"><Label value="Crack"/></BrushLabels>
+<BrushLabels name="brush_right" toName="right"><Label value="Crack" alias="crack"/></BrushLabels>
+<KeyPointLabels name="point" toName="left" smart="true"><Label value="Crack"/></KeyPointLabels>
+</View>"""
+
+
+@pytest.mark.parametrize("xml", [LABEL_CONFIG, TWO_IMAGES])
+def test_tags_and_labels_are_those_the_sdk_reads(xml: str) -> None:
+    config = parse_label_config(xml)
+    theirs = parse_config(xml)
+    for tag in config.brushes + config.prompt_tags:
+        assert theirs[tag.name]["type"].lower() == tag.kind
+        assert theirs[tag.name]["labels"] == list(tag.labels)
+        assert theirs[tag.name]["to_name"] == list(tag.to_names)
+        assert [i["value"] for i in theirs[tag.name]["inputs"]] == [
+            config.data_keys[name] for name in tag.to_names
+        ]
+    assert {t.name for t in config.brushes + config.prompt_tags} == set(theirs)
+
+
+def test_the_brush_tag_is_the_one_on_the_prompted_image() -> None:
+    config = parse_label_config(TWO_IMAGES)
+    assert config.find_brush(["Crack"], "left").name == "brush_left"
+    assert config.find_brush(["crack"], "right").name == "brush_right"
+
+
+def test_an_unknown_label_is_refused_with_the_labels_there_are() -> None:
+    with pytest.raises(UnknownLabel, match=r"'Bird' does not exist.*'tag': 'Dog', 'Cat'"):
+        parse_label_config(LABEL_CONFIG).find_brush(["Bird"], "image")
+
+
+def test_labels_that_come_with_each_task_are_all_accepted() -> None:
+    xml = LABEL_CONFIG.replace('name="tag" ', 'name="tag" value="$labels" ')
+    assert parse_label_config(xml).find_brush(["Zebra"], "image").name == "tag"
+
+
+def test_a_prompt_on_an_image_that_is_not_in_the_config_is_refused_by_name() -> None:
+    with pytest.raises(RequestInvalid, match=r"'middle'.*'left', 'right'"):
+        parse_label_config(TWO_IMAGES).find_image_name("middle")
+
+
+def test_a_prompt_without_image_name_means_the_only_image() -> None:
+    assert parse_label_config(LABEL_CONFIG).find_image_name(None) == "image"
+    with pytest.raises(RequestInvalid):
+        parse_label_config(TWO_IMAGES).find_image_name(None)
+
+
+def test_a_config_without_brush_tag_is_refused_with_an_example() -> None:
+    xml = LABEL_CONFIG.replace("BrushLabels", "PolygonLabels")
+    with pytest.raises(LabelConfigInvalid, match="add one, for example <BrushLabels"):
+        parse_label_config(xml).find_brush(["Dog"], "image")
+
+
+@pytest.mark.parametrize(
+    ("xml", "reason"),
+    [
+        (None, "no label config"),
+        ("  ", "no label config"),
+        ("<View><Image></View>", "not well-formed"),
+        ("<View/>", "no Image tag"),
+        ('<!DOCTYPE v [<!ENTITY a "b">]><View>&a;</View>', "DOCTYPE"),
+        ('<!DOCTYPE v [<!ENTITY a SYSTEM "file:///etc/passwd">]><View>&a;</View>', "DOCTYPE"),
+    ],
+)
+def test_a_config_that_cannot_be_read_is_refused_with_the_reason(
+    xml: str | None, reason: str
+) -> None:
+    with pytest.raises(LabelConfigInvalid, match=reason):
+        parse_label_config(xml)
+
+
+def test_problems_name_the_labels_that_clicks_would_fail_on() -> None:
+    assert parse_label_config(LABEL_CONFIG).find_problems() == [
+        "'tag2' has labels that no brush tag has: 'Bird'"
+    ]
+
+
+def test_problems_say_when_no_tag_is_smart() -> None:
+    xml = LABEL_CONFIG.replace('smart="true"', "").replace('<Label value="Bird"/>', "")
+    (problem,) = parse_label_config(xml).find_problems()
+    assert 'smart="true"' in problem
+
+
+def test_problems_name_prompt_tags_on_an_image_without_brush_tag() -> None:
+    xml = TWO_IMAGES.replace('name="brush_left" toName="left"', 'name="brush_left" toName="right"')
+    assert parse_label_config(xml).find_problems() == [
+        "'point' has no BrushLabels tag on its image: no masks"
+    ]

@@ -107,7 +107,7 @@ _ROWS = (
     ),
     ModelSpec(
         name="nano",
-        summary="small model that ships with the product; trained on made scenes, needs no download",
+        summary="small model that ships with the product, trained on made scenes",
         architecture=Architecture(
             image_size=256,
             patch_size=8,

@@ -5,6 +5,8 @@ first image-to-token attention the cells do not depend on the prompt and are kep
 as (B, 1, N, C); everything here broadcasts over Q.
 """
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -50,8 +52,7 @@ class TokenFeedForward(nn.Module):
         super().__init__()
         widths = [width_in] + [width_hidden] * hidden_layers
         self.layers = nn.ModuleList(
-            nn.Sequential(nn.Linear(a, b), nn.GELU())
-            for a, b in zip(widths[:-1], widths[1:], strict=True)
+            nn.Sequential(nn.Linear(a, b), nn.GELU()) for a, b in pairwise(widths)
         )
         self.fc = nn.Linear(width_hidden, width_out)
 

@@ -1,7 +1,7 @@
 """Encode on the accelerator once, keep in Redis."""
 
 from .embedding_client import EmbeddingClient
-from .encode_worker import run_worker, start_worker
+from .encode_worker import start_worker
 from .errors import (
     EmbeddingFormatError,
     EncodeFailed,
@@ -11,7 +11,7 @@ from .errors import (
     WorkerError,
 )
 from .keys import BATCH, INTERACTIVE, PREFETCH, QUEUES
-from .redis_connection import connect_redis, describe_redis
+from .redis_connection import connect_redis
 from .settings import WorkerSettings
 
 __all__ = [
@@ -28,7 +28,5 @@ __all__ = [
     "WorkerError",
     "WorkerSettings",
     "connect_redis",
-    "describe_redis",
-    "run_worker",
     "start_worker",
 ]

@@ -2,11 +2,8 @@
 
 import logging
 
-from redis import Redis
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
-
-from core import Predictor
 
 from . import jobs
 from .keys import QUEUES
@@ -20,7 +17,10 @@ _WORKER_TTL_S = 45
 
 
 def start_worker(settings: WorkerSettings) -> None:
-    """Load the model of these settings and serve until told to stop.
+    """Load the model and serve the queues, most urgent first, until SIGTERM or SIGINT.
+
+    The job in hand is finished. RQ's ``SimpleWorker`` works in this process: its forking worker
+    would copy the model into a child for each job, and cannot be used with CUDA.
 
     Raises:
         EfficientSAMError: model, weights or device cannot be used.
@@ -29,25 +29,8 @@ def start_worker(settings: WorkerSettings) -> None:
     redis = settings.connect()
     with redis_errors_translated(redis):
         redis.ping()  # before the model is loaded: it is the quicker of the two to go wrong
-    run_worker(settings.load(), redis)
-
-
-def run_worker(predictor: Predictor, redis: Redis, *, is_burst: bool = False) -> None:
-    """Serve the queues, most urgent first, until SIGTERM or SIGINT; the job in hand is finished.
-
-    RQ's ``SimpleWorker`` works in this process: its forking worker would copy the model into a
-    child for each job, and cannot be used with CUDA.
-
-    Args:
-        predictor: the model, with its encoder.
-        redis: the connection for queues and embeddings.
-        is_burst: stop when the queues are empty.
-
-    Raises:
-        RedisUnavailable: Redis cannot be reached.
-    """
-    jobs.set_context(jobs.WorkerContext(predictor, redis))
-    with redis_errors_translated(redis):
+        predictor = settings.load()
+        jobs.set_context(jobs.WorkerContext(predictor, redis))
         worker = SimpleWorker(
             list(QUEUES),
             connection=redis,
@@ -59,4 +42,5 @@ def run_worker(predictor: Predictor, redis: Redis, *, is_burst: bool = False) ->
             "worker ready: model=%s device=%s queues=%s",
             predictor.model_version, predictor.device, ",".join(QUEUES),
         )  # fmt: skip
-        worker.work(burst=is_burst, logging_level=logging.getLevelName(logger.getEffectiveLevel()))
+        # Jobs log themselves in one line; RQ's four a job would drown it.
+        worker.work(logging_level="WARNING")

@@ -4,6 +4,8 @@ The model is loaded once a process and set here before the first job; job argume
 they never carry it.
 """
 
+import logging
+import time
 from dataclasses import dataclass
 
 from redis import Redis
@@ -14,6 +16,8 @@ from .embedding_cache import RedisEmbeddingCache
 from .errors import EncodeFailed
 from .keys import embedding_key, flight_key, image_key
 from .redis_connection import as_bytes
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,9 +56,13 @@ def encode_image(image_sha256: str, model_identity: str) -> None:
                 f"this worker has the model {predictor.embedding_identity!r}, the backend asked "
                 f"for {model_identity!r}; start both with the same model and weights"
             )
-        cache = RedisEmbeddingCache(redis)
         if not redis.exists(key):
-            cache.put(key, predictor.encode(read_image(_take_image(redis, image_sha256))))
+            started = time.perf_counter()
+            embedding = predictor.encode(read_image(_take_image(redis, image_sha256)))
+            RedisEmbeddingCache(redis).put(key, embedding)
+            spent_ms = 1000 * (time.perf_counter() - started)
+            size_hw = embedding.original_size_hw
+            logger.info("encoded image=%.12s size_hw=%s ms=%.0f", image_sha256, size_hw, spent_ms)
     finally:
         # Whoever comes next finds the embedding, or starts a job of its own.
         redis.delete(flight_key(model_identity, image_sha256))

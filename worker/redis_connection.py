@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import urlsplit
 
 from redis import Redis
 from redis.exceptions import AuthenticationError, RedisError
@@ -27,14 +26,6 @@ def connect_redis(url: str) -> Redis:
         raise RedisUnavailable(
             f"ESAM_REDIS_URL is not a Redis URL ({error}); write it like redis://localhost:6379/0"
         ) from error
-
-
-def describe_redis(url: str) -> str:
-    """The address without user and password, for messages."""
-    parts = urlsplit(url)
-    if parts.scheme == "unix":
-        return f"unix://{parts.path}"
-    return f"{parts.scheme}://{parts.hostname or 'localhost'}:{parts.port or 6379}{parts.path}"
 
 
 def as_bytes(value: bytes | str | None) -> bytes | None:

@@ -72,9 +72,7 @@ class Golden:
 
 
 @pytest.fixture(scope="module", params=["vitt", "vits"])
-def golden(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Golden:
+def golden(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Golden:
     return Golden(request.param, tmp_path_factory.mktemp("golden"))
 
 

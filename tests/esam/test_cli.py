@@ -1,0 +1,112 @@
+"""The command as a person types it: its own process, real files."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from label_studio_sdk.converter.brush import decode_rle
+from numpy.typing import NDArray
+from PIL import Image
+
+from esam.cli import run_cli
+
+
+@pytest.fixture
+def photo(photo_like: NDArray[np.uint8], tmp_path: Path) -> Path:
+    path = tmp_path / "photo.png"
+    Image.fromarray(photo_like).save(path)
+    return path
+
+
+def in_process(*arguments: str | Path) -> int:
+    """The exit code of the same command without the seconds that a new process takes."""
+    try:
+        return run_cli([str(a) for a in arguments])
+    except SystemExit as stop:
+        return int(stop.code or 0)
+
+
+def esam(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "esam", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+
+
+def test_predict_writes_picture_mask_and_json_that_agree(
+    photo: Path, nano_weights: Path, tmp_path: Path
+) -> None:
+    result = esam(
+        "predict", photo, "--box", "50,30,110,90", "--point", "80,60", "--exclude", "5,5",
+        "--model", "nano", "--weights", nano_weights,
+        "--out", tmp_path / "overlay.png", "--mask", tmp_path / "mask.png", "--json", "-",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    facts = json.loads(result.stdout)
+    with Image.open(tmp_path / "mask.png") as picture:
+        mask = np.asarray(picture) > 0
+    assert facts["area_px"] == mask.sum()
+    assert facts["score"] == pytest.approx(max(0, min(1, facts["iou"][facts["best"]])), abs=1e-3)
+    rgba = np.reshape(decode_rle(facts["rle"]), (120, 160, 4))
+    np.testing.assert_array_equal(rgba[..., 3] > 0, mask)
+    with Image.open(tmp_path / "overlay.png") as picture:
+        assert picture.size == (160, 120)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("predict", "missing.jpg", "--point", "1,1"), 1, "missing.jpg: No such file"),
+        (("predict", "PHOTO", "--point", "999,1"), 1, "(999, 1) lies outside the image of 160×120"),
+        (("predict", "PHOTO"), 1, "add a point inside the object or a box"),
+        (("predict", "PHOTO", "--point", "1;1"), 2, "--point takes 2 numbers"),
+        (("predict", "PHOTO", "--point", "9,9", "--model", "big"), 1, "unknown model 'big'"),
+        (("predict", "PHOTO", "--point", "9,9", "--weights", "PHOTO"), 1, "not a checkpoint"),
+        (("predict", "PHOTO", "--point", "9,9", "--device", "cuda:9"), 1, "try cpu"),
+        (("weights", "verify", "vits"), 1, "esam weights download vits"),
+        (("weights", "download", "nano", "--folder", "EMPTY"), 1, "ships with the product"),
+        (("fly",), 2, "No such command"),
+    ],
+)
+def test_bad_input_is_said_without_a_traceback(
+    photo: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    code: int,
+    message: str,
+) -> None:
+    places = {"PHOTO": str(photo), "EMPTY": str(tmp_path / "empty")}
+    assert in_process(*(places.get(a, a) for a in arguments)) == code
+    assert message in capsys.readouterr().err
+
+
+def test_weights_list_names_every_model(capsys: pytest.CaptureFixture[str]) -> None:
+    assert in_process("weights", "list") == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in ("vitt", "vits", "nano"))
+
+
+def test_a_worker_without_redis_says_what_to_set(
+    nano_weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ESAM_REDIS_URL", "redis://127.0.0.1:1/0")
+    assert in_process("worker", "--model", "nano", "--weights", nano_weights) == 1
+    assert "start it, or correct ESAM_REDIS_URL" in capsys.readouterr().err
+
+
+def test_an_error_of_a_real_process_is_one_line_without_a_traceback() -> None:
+    result = esam("predict", "missing.jpg", "--point", "1,1")
+    assert result.returncode == 1
+    assert result.stderr == "esam: cannot read the image missing.jpg: No such file or directory\n"
+
+
+def test_a_stranger_package_of_our_name_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "core").mkdir()
+    (tmp_path / "core" / "__init__.py").touch()
+    # `python -m` puts the working directory first, as a careless start in a project folder does.
+    result = esam("weights", "list", cwd=tmp_path)
+    assert result.returncode == 1
+    assert "the package 'core' comes from" in result.stderr
+    assert "virtual environment of its own" in result.stderr

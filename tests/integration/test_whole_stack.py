@@ -1,0 +1,224 @@
+"""One click, all the way: ``esam run`` as a person starts it, Label Studio's wire over HTTP."""
+
+import base64
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from label_studio_sdk.converter.brush import decode_rle
+from numpy.typing import NDArray
+from PIL import Image
+
+from core import Predictor, Prompt, load_predictor, read_image
+from esam.demo_photos import photo_path
+
+pytestmark = pytest.mark.skipif(
+    not Path("/proc").is_dir(), reason="looks at processes through /proc"
+)
+
+SHARED = Path(__file__).resolve().parents[3] / "shared"
+LABEL_CONFIG = """<View>
+  <Image name="image" value="$image"/>
+  <BrushLabels name="tag" toName="image"><Label value="Cup"/><Label value="Cat"/></BrushLabels>
+  <KeyPointLabels name="kp" toName="image" smart="true"><Label value="Cup"/></KeyPointLabels>
+</View>"""
+
+
+class RunningStack:
+    """``esam run`` in a process of its own, ready to be asked."""
+
+    def __init__(self, weights: Path) -> None:
+        command = [sys.executable, "-m", "esam", "run", "--port", "0", "--host", "127.0.0.1"]
+        command += ["--model", "nano", "--weights", str(weights)]
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        self.lines: list[str] = []
+        self.url = self._wait_for_url()
+
+    def _wait_for_url(self) -> str:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.lines.append(line)
+            if match := re.search(r"Backend URL\s+http://localhost:(\d+)", line):
+                return f"http://127.0.0.1:{match[1]}"
+        raise AssertionError("esam run ended: " + "".join(self.lines))
+
+    def descendants(self) -> set[int]:
+        """Process ids of everything it started."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return {int(pid) for pid in children.read_text().split()}
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
+        self.process.send_signal(number)
+        _, rest = self.process.communicate(timeout=60)
+        self.lines.append(rest)
+        return self.process.returncode
+
+
+def alive(pids: set[int]) -> set[int]:
+    return {pid for pid in pids if Path(f"/proc/{pid}").exists()}
+
+
+@pytest.fixture(scope="module")
+def stack(nano_weights: Path) -> Iterator[RunningStack]:
+    running = RunningStack(nano_weights)
+    children = running.descendants()
+    yield running
+    assert running.stop(signal.SIGTERM) == 0
+    assert alive(children) == set()
+
+
+@pytest.fixture(scope="module")
+def predictor(nano_weights: Path) -> Predictor:
+    return load_predictor("nano", nano_weights)
+
+
+def data_uri(image: NDArray[np.uint8]) -> str:
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "PNG")
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def click(image: NDArray[np.uint8], x: float, y: float, label: str = "Cup") -> dict[str, Any]:
+    """The body of one smart click at these pixels."""
+    height_px, width_px = image.shape[:2]
+    point = {
+        "original_width": width_px,
+        "original_height": height_px,
+        "image_rotation": 0,
+        "type": "keypointlabels",
+        "from_name": "kp",
+        "to_name": "image",
+        "id": "p1",
+        "value": {
+            "x": 100 * x / width_px,
+            "y": 100 * y / height_px,
+            "width": 0.3,
+            "keypointlabels": [label],
+        },
+    }
+    return {
+        "tasks": [{"id": 1, "data": {"image": data_uri(image)}}],
+        "project": "1.1",
+        "label_config": LABEL_CONFIG,
+        "params": {"login": None, "password": None, "context": {"result": [point]}},
+    }
+
+
+def drawn_mask(answer: dict[str, Any]) -> NDArray[np.bool_]:
+    (region,) = answer["results"][0]["result"]
+    size_hw = (region["original_height"], region["original_width"])
+    return np.reshape(decode_rle(region["value"]["rle"]), (*size_hw, 4))[..., 3] > 0
+
+
+def test_a_click_gives_the_mask_that_core_gives(stack: RunningStack, predictor: Predictor) -> None:
+    image = read_image(photo_path("coffee.png"))
+    reply = httpx.post(f"{stack.url}/predict", json=click(image, 290, 150), timeout=60)
+    assert reply.status_code == 200, reply.text
+    answer = reply.json()
+    prediction = answer["results"][0]
+    setup = {"project": "1.1", "schema": LABEL_CONFIG, "hostname": "", "access_token": ""}
+    version = httpx.post(f"{stack.url}/setup", json=setup).json()["model_version"]
+    assert prediction["model_version"] == version == predictor.model_version
+    region = prediction["result"][0]
+    assert region["from_name"] == "tag"
+    assert region["value"]["brushlabels"] == ["Cup"]
+    expected = predictor.decode(predictor.encode(image), Prompt(points=[[290, 150]]))
+    ours, theirs = drawn_mask(answer), expected.mask
+    # The embedding went through Redis as float16.
+    assert (ours & theirs).sum() / (ours | theirs).sum() > 0.98
+    assert region["score"] == pytest.approx(expected.score, abs=0.01)
+
+
+def test_clicks_of_many_annotators_never_cross(stack: RunningStack, predictor: Predictor) -> None:
+    photo = read_image(photo_path("coffee.png"))
+    crops = [photo[20 * i : 20 * i + 200, 30 * i : 30 * i + 240 + i] for i in range(6)]
+
+    def ask(number: int) -> tuple[int, NDArray[np.bool_]]:
+        image = crops[number % len(crops)]
+        reply = httpx.post(f"{stack.url}/predict", json=click(image, 60, 60), timeout=60)
+        return number % len(crops), drawn_mask(reply.json())
+
+    expected = [
+        predictor.decode(predictor.encode(image), Prompt(points=[[60, 60]])).mask for image in crops
+    ]
+    with ThreadPoolExecutor(12) as pool:
+        for number, mask in pool.map(ask, range(24)):
+            truth = expected[number]
+            assert mask.shape == truth.shape
+            assert (mask & truth).sum() / (mask | truth).sum() > 0.98
+
+
+def test_a_broken_image_is_said_by_the_worker_and_the_next_click_works(stack: RunningStack) -> None:
+    image = read_image(photo_path("coffee.png"))
+    broken = click(image, 10, 10)
+    broken["tasks"][0]["data"]["image"] = (
+        "data:image/png;base64,"
+        + base64.b64encode(b"\x89PNG\r\n\x1a\n not much of an image").decode()
+    )
+    reply = httpx.post(f"{stack.url}/predict", json=broken, timeout=60)
+    assert reply.status_code == 422
+    assert "image" in reply.json()["detail"]
+    assert httpx.post(f"{stack.url}/predict", json=click(image, 9, 9), timeout=60).is_success
+
+
+@pytest.mark.skipif(
+    not SHARED.is_dir(), reason="the captured payloads are not beside this checkout"
+)
+@pytest.mark.parametrize("name", ["keypoint", "rectangle", "negative", "two_points"])
+def test_a_captured_click_is_answered_as_label_studio_draws_it(
+    stack: RunningStack, name: str
+) -> None:
+    captured = SHARED / "captured" / f"predict_interactive_{name}.json"
+    body = json.loads(captured.read_text())["body"]
+    photo = (SHARED / "images" / "dogs.jpg").read_bytes()
+    uri = "data:image/jpeg;base64," + base64.b64encode(photo).decode()
+    body["tasks"][0]["data"]["image"] = uri
+    reply = httpx.post(f"{stack.url}/predict", json=body, timeout=60)
+    assert reply.status_code == 200, reply.text
+    mask = drawn_mask(reply.json())
+    assert mask.shape == (603, 1072)
+    for item in body["params"]["context"]["result"]:
+        if item.get("is_positive") is False:
+            x, y = (int(item["value"]["x"] * 10.72), int(item["value"]["y"] * 6.03))
+            assert not mask[y, x]
+
+
+def test_ctrl_c_leaves_no_process_behind(nano_weights: Path) -> None:
+    running = RunningStack(nano_weights)
+    children = running.descendants()
+    assert len(children) == 3, "Redis, a worker and the backend"
+    assert running.stop(signal.SIGINT) == 0
+    assert alive(children) == set()
+
+
+def test_a_server_that_dies_stops_the_stack_and_is_named(nano_weights: Path) -> None:
+    running = RunningStack(nano_weights)
+    children = running.descendants()
+    (worker,) = (pid for pid in children if b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    os.kill(worker, signal.SIGKILL)
+    _, rest = running.process.communicate(timeout=60)
+    assert running.process.returncode == 1
+    assert "worker-1 ended with exit code -9" in rest
+    assert alive(children) == set()
+
+
+def test_a_taken_port_is_said_before_anything_starts(
+    stack: RunningStack, nano_weights: Path
+) -> None:
+    port = stack.url.rpartition(":")[2]
+    command = [sys.executable, "-m", "esam", "run", "--port", port, "--host", "127.0.0.1"]
+    command += ["--model", "nano", "--weights", str(nano_weights)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert f"port {port} cannot be used" in result.stderr

@@ -16,8 +16,6 @@ class BackendSettings(BaseSettings):
             and nowhere else.
         basic_auth_user: with ``basic_auth_pass``, the login asked of every call but ``/health``.
         basic_auth_pass: see ``basic_auth_user``.
-        port: the port to listen on.
-        log_level: a level of Python's logging.
         is_private_address_allowed: whether images are fetched from private, loopback and
             link-local addresses other than Label Studio's.
         image_max_bytes: the largest image file fetched.
@@ -36,8 +34,6 @@ class BackendSettings(BaseSettings):
     )
     basic_auth_user: str | None = Field(None, validation_alias="BASIC_AUTH_USER")
     basic_auth_pass: SecretStr | None = Field(None, validation_alias="BASIC_AUTH_PASS")
-    port: int = Field(9090, validation_alias="PORT", ge=0, le=65535)
-    log_level: str = Field("INFO", validation_alias="LOG_LEVEL")
     is_private_address_allowed: bool = Field(False, validation_alias="ESAM_ALLOW_PRIVATE_ADDRESSES")
     image_max_bytes: int = Field(100 * _MIB, validation_alias="ESAM_IMAGE_MAX_BYTES", gt=0)
     image_timeout_s: float = Field(30.0, validation_alias="ESAM_IMAGE_TIMEOUT_S", gt=0)

@@ -1,8 +1,11 @@
 """The command as a person types it: its own process, real files."""
 
+import http.server
 import json
 import subprocess
 import sys
+import threading
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +89,23 @@ def test_weights_list_names_every_model(capsys: pytest.CaptureFixture[str]) -> N
     assert in_process("weights", "list") == 0
     shown = capsys.readouterr().out
     assert all(name in shown for name in ("vitt", "vits", "nano"))
+
+
+def test_a_download_of_something_else_is_refused_with_both_ids_and_kept_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    (tmp_path / "other.pt").write_bytes(b"hello\n")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        url = f"http://127.0.0.1:{server.server_port}/other.pt"
+        code = in_process("weights", "download", "vitt", "--url", url, "--folder", tmp_path / "w")
+        server.shutdown()
+    assert code == 1
+    message = capsys.readouterr().err
+    assert "its git blob id is ce013625030ba8dba906f756967f9e9ca394464a" in message
+    assert "expected af883c49e33c68f01107be52df0ecad26a48355f" in message
+    assert list((tmp_path / "w").iterdir()) == []
 
 
 def test_a_worker_without_redis_says_what_to_set(

@@ -222,3 +222,20 @@ def test_a_taken_port_is_said_before_anything_starts(
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 1
     assert f"port {port} cannot be used" in result.stderr
+
+
+def test_without_redis_a_click_is_told_what_to_start(nano_weights: Path) -> None:
+    environment = {**os.environ, "ESAM_REDIS_URL": "redis://127.0.0.1:1/0"}
+    command = [sys.executable, "-m", "esam", "serve", "--port", "0", "--host", "127.0.0.1"]
+    command += ["--model", "nano", "--weights", str(nano_weights)]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as backend:
+        assert backend.stderr is not None
+        lines = iter(backend.stderr)
+        url = next(m[0] for line in lines if (m := re.search(r"http://127\S+:\d+", line)))
+        image = read_image(photo_path("coffee.png"))
+        assert httpx.get(f"{url}/health").json()["status"] == "UP"
+        reply = httpx.post(f"{url}/predict", json=click(image, 9, 9), timeout=60)
+        backend.terminate()
+    assert reply.status_code == 503
+    assert reply.headers["Retry-After"]
+    assert "ESAM_REDIS_URL" in reply.json()["detail"]

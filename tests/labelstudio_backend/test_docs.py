@@ -22,7 +22,7 @@ def test_every_setting_is_explained(field: str) -> None:
         assert f"`{name}`" in PAGE
 
 
-@pytest.mark.parametrize("field", ["port", "image_max_bytes", "request_max_bytes"])
+@pytest.mark.parametrize("field", ["image_max_bytes", "request_max_bytes"])
 def test_defaults_are_those_of_the_settings(field: str) -> None:
     info = BackendSettings.model_fields[field]
     assert f"| `{info.validation_alias}` | {info.default} |" in PAGE

@@ -13,7 +13,8 @@ help:  ## this list
 install: $(INSTALLED)  ## the environment alone, in .venv; nothing to do when up to date
 
 $(INSTALLED): requirements.lock pyproject.toml
-	@command -v $(PYTHON) >/dev/null || { echo "Python 3.10 or newer is needed: install it, or name one with PYTHON=..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "Python 3.10 or newer is needed: install it, or name one with PYTHON=..."; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.lock
@@ -40,7 +41,7 @@ format: install  ## rewrite the code in the project's format
 	$(BIN)/ruff check --fix .
 
 bench: install  ## measure; the figures are ratios within one run
-	$(BIN)/python bench/brush.py
+	$(BIN)/python -m bench.brush
 
 lock: install  ## resolve the dependencies anew into requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --extra dev --no-header --no-annotate --upgrade pyproject.toml -o requirements.lock

@@ -4,11 +4,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 # What is installed is what the lock and the project's metadata say; anything older is stale.
 INSTALLED := .venv/.installed
+LABEL_STUDIO := .e2e/label-studio
 
-.PHONY: help install demo run test lint format lock bench clean
+.PHONY: help install demo run test e2e lint format lock bench clean
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 install: $(INSTALLED)  ## the environment alone, in .venv; nothing to do when up to date
 
@@ -28,7 +29,16 @@ run: install  ## the whole stack, staying up; prints the URL to paste into Label
 	$(BIN)/esam run
 
 test: install  ## all tests, with a real Redis and real workers
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore=tests/e2e
+
+e2e: install $(LABEL_STUDIO)/.installed  ## with a real Label Studio and a real browser (Debian: apt-get install chromium)
+	$(BIN)/python -m pytest tests/e2e
+
+# In an environment of its own: Label Studio pins older versions of rq and redis.
+$(LABEL_STUDIO)/.installed: tests/e2e/label-studio.lock | install
+	test -x $(LABEL_STUDIO)/bin/python || $(PYTHON) -m venv $(LABEL_STUDIO)
+	$(BIN)/uv pip sync --quiet --python $(LABEL_STUDIO)/bin/python tests/e2e/label-studio.lock
+	@touch $@
 
 lint: install  ## format, style, types, and which package may import which
 	$(BIN)/ruff format --check .
@@ -45,6 +55,7 @@ bench: install  ## measure; the figures are ratios within one run
 
 lock: install  ## resolve the dependencies anew into requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --extra dev --no-header --no-annotate --upgrade pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-header --no-annotate --upgrade tests/e2e/label-studio.in -o tests/e2e/label-studio.lock
 
 clean:  ## remove what make and the tools made
-	rm -rf .venv demo_output .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .e2e demo_output e2e_output .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

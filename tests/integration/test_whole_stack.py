@@ -23,6 +23,8 @@ from PIL import Image
 from core import Predictor, Prompt, load_predictor, read_image
 from esam.demo_photos import photo_path
 
+from ..running_stack import RunningStack, alive
+
 pytestmark = pytest.mark.skipif(
     not Path("/proc").is_dir(), reason="looks at processes through /proc"
 )
@@ -33,40 +35,6 @@ LABEL_CONFIG = """<View>
   <BrushLabels name="tag" toName="image"><Label value="Cup"/><Label value="Cat"/></BrushLabels>
   <KeyPointLabels name="kp" toName="image" smart="true"><Label value="Cup"/></KeyPointLabels>
 </View>"""
-
-
-class RunningStack:
-    """``esam run`` in a process of its own, ready to be asked."""
-
-    def __init__(self, weights: Path) -> None:
-        command = [sys.executable, "-m", "esam", "run", "--port", "0", "--host", "127.0.0.1"]
-        command += ["--model", "nano", "--weights", str(weights)]
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-        self.lines: list[str] = []
-        self.url = self._wait_for_url()
-
-    def _wait_for_url(self) -> str:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.lines.append(line)
-            if match := re.search(r"Backend URL\s+http://localhost:(\d+)", line):
-                return f"http://127.0.0.1:{match[1]}"
-        raise AssertionError("esam run ended: " + "".join(self.lines))
-
-    def descendants(self) -> set[int]:
-        """Process ids of everything it started."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return {int(pid) for pid in children.read_text().split()}
-
-    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
-        self.process.send_signal(number)
-        _, rest = self.process.communicate(timeout=60)
-        self.lines.append(rest)
-        return self.process.returncode
-
-
-def alive(pids: set[int]) -> set[int]:
-    return {pid for pid in pids if Path(f"/proc/{pid}").exists()}
 
 
 @pytest.fixture(scope="module")
@@ -207,9 +175,8 @@ def test_a_server_that_dies_stops_the_stack_and_is_named(nano_weights: Path) -> 
     children = running.descendants()
     (worker,) = (pid for pid in children if b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes())
     os.kill(worker, signal.SIGKILL)
-    _, rest = running.process.communicate(timeout=60)
-    assert running.process.returncode == 1
-    assert "worker-1 ended with exit code -9" in rest
+    assert running.wait() == 1
+    assert "worker-1 ended with exit code -9" in "".join(running.lines)
     assert alive(children) == set()
 
 

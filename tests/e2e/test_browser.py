@@ -1,0 +1,88 @@
+"""An annotator in a real browser: log in, open the task, click, box, accept, submit."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from playwright.sync_api import Page
+
+from ..running_stack import RunningStack
+from .conftest import OUTPUT
+from .label_studio import EMAIL, LabelStudio
+from .test_api import iou, mask_of
+
+POINTS, BOXES = 1, 2  # which set of labels on the page
+
+
+def open_task(page: Page, label_studio: LabelStudio, project: int, task: int) -> None:
+    page.goto(f"{label_studio.url}/user/login")
+    page.fill("input[name=email]", EMAIL)
+    page.fill("input[name=password]", label_studio.password)
+    page.click("button[type=submit]")
+    page.wait_for_url(lambda url: "/login" not in url)
+    page.goto(f"{label_studio.url}/projects/{project}/data?task={task}")
+    page.wait_for_selector(".konvajs-content canvas")
+    page.locator("[data-testid=bottombar-auto-annotation-toggle]").click(force=True)
+
+
+def choose_smart_tool(page: Page, labels: int, presses: int) -> None:
+    """Take the smart tool; each press goes to its next kind: brush, keypoint, rectangle."""
+    for _ in range(presses):
+        page.locator(".lsf-toolbar button.lsf-tool_smart").first.click(force=True)
+    page.locator(".lsf-labels").nth(labels).locator(".lsf-label").first.click()
+
+
+def canvas_place(page: Page, x_share: float, y_share: float) -> tuple[float, float]:
+    frame = page.locator(".konvajs-content canvas").first.bounding_box()
+    assert frame is not None
+    return frame["x"] + frame["width"] * x_share, frame["y"] + frame["height"] * y_share
+
+
+def answered_region(reply: Any) -> dict[str, Any]:
+    (region,) = reply.json()["data"]["result"]
+    result: dict[str, Any] = region
+    return result
+
+
+def test_one_smart_click_gives_a_mask_that_is_stored_as_it_was_drawn(
+    label_studio: LabelStudio, stack: RunningStack, photo: Path, page: Page
+) -> None:
+    project, task = label_studio.create_project(stack.url, photo)
+    open_task(page, label_studio, project, task)
+    choose_smart_tool(page, POINTS, presses=1)
+    with page.expect_response(lambda r: "interactive-annotating" in r.url) as reply:
+        page.mouse.click(*canvas_place(page, 290 / 600, 150 / 400))
+    drawn = mask_of(answered_region(reply.value))
+    assert drawn[150, 290], "the clicked pixel is in the mask"
+    page.wait_for_function("() => window.Htx.annotationStore.selected.suggestions.size === 1")
+    page.wait_for_timeout(500)  # the picture below is for people; the page animates
+    OUTPUT.mkdir(exist_ok=True)
+    page.screenshot(path=OUTPUT / "click.png")
+    page.locator("[data-testid=bottombar-accept-suggestions-button]").click(force=True)
+    page.locator("button[name=submit]").click()
+    page.wait_for_function("() => window.Htx.annotationStore.selected.pk")
+    (annotation,) = label_studio.annotations(task)
+    brushes = [r for r in annotation["result"] if r["type"] == "brushlabels"]
+    assert len(brushes) == 1
+    assert iou(mask_of(brushes[0]), drawn) == 1.0
+
+
+def test_a_smart_box_gives_a_mask_inside_it(
+    label_studio: LabelStudio, stack: RunningStack, photo: Path, page: Page
+) -> None:
+    project, task = label_studio.create_project(stack.url, photo)
+    open_task(page, label_studio, project, task)
+    choose_smart_tool(page, BOXES, presses=2)
+    with page.expect_response(lambda r: "interactive-annotating" in r.url) as reply:
+        page.mouse.move(*canvas_place(page, 76 / 600, 16 / 400))
+        page.mouse.down()
+        page.mouse.move(*canvas_place(page, 300 / 600, 200 / 400), steps=5)
+        page.mouse.move(*canvas_place(page, 482 / 600, 392 / 400), steps=5)
+        page.mouse.up()
+    mask = mask_of(answered_region(reply.value))
+    page.wait_for_timeout(500)  # as above
+    OUTPUT.mkdir(exist_ok=True)
+    page.screenshot(path=OUTPUT / "box.png")
+    y, x = np.nonzero(mask)
+    inside = (x > 60) & (x < 500) & (y < 400)
+    assert inside.mean() > 0.95

@@ -12,10 +12,14 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from .errors import StackError
-from .processes import stop_process
+from .processes import start_process, stop_process
 
 _START_TIMEOUT_S = 10.0
+_POLL_S = 0.02
 _MAX_MEMORY = "1gb"
+_SOCKET = "redis.sock"
+_LOG = "redis.log"
+_LOG_TAIL_CHARACTERS = 500
 
 
 class PrivateRedis:
@@ -26,13 +30,15 @@ class PrivateRedis:
 
     def __init__(self, max_memory: str = _MAX_MEMORY) -> None:
         self._max_memory = max_memory
-        self._folder = Path(tempfile.mkdtemp(prefix="esam-redis-"))
+        self._folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
         """Where it listens, for ``ESAM_REDIS_URL``."""
-        return f"unix://{self._folder / 'redis.sock'}?db=0"
+        if self._folder is None:
+            raise StackError("the private Redis is not running")
+        return f"unix://{self._folder / _SOCKET}?db=0"
 
     @property
     def pid(self) -> int:
@@ -47,36 +53,29 @@ class PrivateRedis:
         Raises:
             StackError: there is no redis-server, or it did not come up; the log's end is given.
         """
-        log = self._folder / "redis.log"
-        arguments = {
-            "port": "0",
-            "unixsocket": str(self._folder / "redis.sock"),
-            "unixsocketperm": "700",
-            "save": "",
-            "appendonly": "no",
-            "maxmemory": self._max_memory,
-            "maxmemory-policy": "volatile-lru",
-            "dir": str(self._folder),
-            "logfile": str(log),
-        }
-        command = [_find_redis_server()]
-        for name, value in arguments.items():
+        program = _find_redis_server()
+        folder = self._folder = Path(tempfile.mkdtemp(prefix="esam-redis-"))
+        command = [program]
+        for name, value in _make_options(folder, self._max_memory).items():
             command += [f"--{name}", value]
-        self._process = subprocess.Popen(command, start_new_session=True)  # noqa: S603  our own
+        with (folder / _LOG).open("wb") as log_file:
+            self._process = start_process(command, log=log_file)
         deadline = time.monotonic() + _START_TIMEOUT_S
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
+                tail = (folder / _LOG).read_text(errors="replace")[-_LOG_TAIL_CHARACTERS:]
                 self.stop()
-                tail = log.read_text()[-500:] if log.exists() else "it wrote no log"
                 raise StackError(f"the private Redis did not start: {tail}")
-            time.sleep(0.02)
+            time.sleep(_POLL_S)
 
     def stop(self) -> None:
         """Stop the server and remove its folder."""
         if self._process is not None:
             stop_process(self._process)
             self._process = None
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
 
     def __enter__(self) -> "PrivateRedis":
         self.start()
@@ -98,6 +97,19 @@ class PrivateRedis:
             return False
         finally:
             client.close()
+
+
+def _make_options(folder: Path, max_memory: str) -> dict[str, str]:
+    return {
+        "port": "0",
+        "unixsocket": str(folder / _SOCKET),
+        "unixsocketperm": "700",
+        "save": "",
+        "appendonly": "no",
+        "maxmemory": max_memory,
+        "maxmemory-policy": "volatile-lru",
+        "dir": str(folder),
+    }
 
 
 def _find_redis_server() -> str:

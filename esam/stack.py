@@ -17,7 +17,7 @@ from redis import Redis
 from rq import Worker
 
 from .errors import StackError
-from .processes import stop_process
+from .processes import start_process, stop_process
 from .redis_server import PrivateRedis
 
 _READY_TIMEOUT_S = 90.0
@@ -110,14 +110,7 @@ class Stack:
     def _spawn(self, name: str, *arguments: str) -> None:
         environment = {**os.environ, **self._config.environment, "ESAM_REDIS_URL": self.redis_url}
         log = self._open_log(name)
-        # A session of its own: Ctrl-C reaches this process only, which stops them in order.
-        child = subprocess.Popen(  # noqa: S603  our own command
-            [sys.executable, "-m", "esam", *arguments],
-            env=environment,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+        child = start_process([sys.executable, "-m", "esam", *arguments], environment, log)
         self._children[name] = child
         self._exit.callback(stop_process, child)
 

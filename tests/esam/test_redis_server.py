@@ -39,3 +39,11 @@ def test_a_machine_without_redis_is_told_what_to_do(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("esam.redis_server.find_spec", lambda name: None)
     with pytest.raises(StackError, match="ESAM_REDIS_URL"), PrivateRedis():
         pass
+
+
+def test_a_redis_that_does_not_start_shows_its_log_and_leaves_nothing() -> None:
+    server = PrivateRedis(max_memory="a lot")
+    with pytest.raises(StackError, match="a lot"):
+        server.start()
+    with pytest.raises(StackError, match="not running"):
+        _ = server.url

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -168,6 +169,17 @@ def test_ctrl_c_leaves_no_process_behind(nano_weights: Path) -> None:
     assert len(children) == 3, "Redis, a worker and the backend"
     assert running.stop(signal.SIGINT) == 0
     assert alive(children) == set()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel of Linux tells the children")
+def test_a_stack_that_is_killed_takes_its_servers_with_it(nano_weights: Path) -> None:
+    running = RunningStack(nano_weights)
+    children = running.descendants()
+    assert running.stop(signal.SIGKILL) == -signal.SIGKILL
+    deadline = time.monotonic() + 30
+    while alive(children):
+        assert time.monotonic() < deadline, "its servers live on"
+        time.sleep(0.1)
 
 
 def test_a_server_that_dies_stops_the_stack_and_is_named(nano_weights: Path) -> None:

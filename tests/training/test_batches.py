@@ -1,0 +1,38 @@
+"""Batches: repeatable, made ahead in another process, never from held-out scenes."""
+
+import numpy as np
+import pytest
+
+from training.batches import FIRST_HELD_OUT_SEED, BatchRecipe, BatchStream, downsample, make_batch
+
+RECIPE = BatchRecipe(seed=5, scenes=2, objects=3, image_px=256, truth_px=128)
+
+
+def test_a_batch_has_the_shapes_that_the_model_takes() -> None:
+    batch = make_batch(RECIPE, 0)
+    assert batch.images.shape == (2, 256, 256, 3)
+    assert batch.points.shape == (2, 3, 6, 2)
+    assert batch.labels.shape == (2, 3, 6)
+    assert batch.truth.shape == (2, 3, 128, 128)
+    assert batch.truth.max() == 255
+
+
+def test_the_background_process_makes_the_same_batches_in_order() -> None:
+    with BatchStream(RECIPE, first_step=7) as stream:
+        ahead = [stream.take(), stream.take()]
+    for step, batch in enumerate(ahead, start=7):
+        here = make_batch(RECIPE, step)
+        assert np.array_equal(batch.images, here.images)
+        assert np.array_equal(batch.points, here.points)
+        assert np.array_equal(batch.truth, here.truth)
+
+
+def test_a_held_out_seed_cannot_be_trained_on() -> None:
+    with pytest.raises(ValueError, match="held out"):
+        BatchRecipe(FIRST_HELD_OUT_SEED, 1, 1, 256, 128)
+
+
+def test_downsampling_keeps_the_share_of_covered_pixels() -> None:
+    mask = np.zeros((8, 8), np.bool_)
+    mask[:2, :3] = True
+    assert downsample(mask, 4)[0].tolist() == [255, 127, 0, 0]

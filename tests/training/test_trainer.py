@@ -1,0 +1,122 @@
+"""The training loop on the real architecture: it learns, stops, and goes on where it stopped."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from core import load_predictor
+from training import TrainingConfig, TrainingDisplay, TrainingProgress, train
+from training.attention import WrittenOutAttention
+from training.batches import make_batch
+from training.runs import LOG_NAME, replace_file
+from training.trainer import Trainer
+
+
+def _config(folder: Path, steps: int = 4) -> TrainingConfig:
+    return TrainingConfig(
+        folder=folder,
+        minutes=None,
+        steps=steps,
+        scenes=1,
+        objects=2,
+        warmup_steps=2,
+        threads=1,
+        is_bfloat16=False,
+    )
+
+
+def _advance(trainer: Trainer, steps: int) -> Trainer:
+    """Do steps as a run does, with batches made here."""
+    for _ in range(steps):
+        batch = make_batch(trainer.recipe, trainer.state.step)
+        rate = trainer.config.learning_rate_at(trainer.state.step, 0.0)
+        trainer.step(batch, rate)
+    return trainer
+
+
+def test_a_stopped_run_goes_on_exactly_where_it_stopped(tmp_path: Path) -> None:
+    straight = _advance(Trainer(_config(tmp_path / "straight")), 3).save()
+    _advance(Trainer(_config(tmp_path / "resumed")), 2).save()
+    torch.manual_seed(99)
+    resumed = Trainer(_config(tmp_path / "resumed"))
+    assert resumed.state.step == 2
+    assert _advance(resumed, 1).save().read_bytes() == straight.read_bytes()
+
+
+def test_a_run_told_to_stop_does_no_further_step(tmp_path: Path) -> None:
+    trainer = Trainer(_config(tmp_path))
+    trainer.run(is_stopping=lambda: True)
+    assert trainer.state.step == 0
+
+
+def test_the_weights_of_a_run_load_as_a_model(tmp_path: Path) -> None:
+    seen: list[TrainingProgress] = []
+    weights = train(_config(tmp_path, steps=2), on_progress=seen.append)
+    predictor = load_predictor("nano", weights=weights)
+    assert predictor.architecture.image_size == 256
+    assert [report.step for report in seen] == [1, 2]
+    assert seen[-1].progress == 1
+    started = json.loads((tmp_path / LOG_NAME).read_text().splitlines()[0])
+    assert started["steps"] == 2
+
+
+def test_a_few_steps_on_one_batch_bring_the_loss_down(tmp_path: Path) -> None:
+    trainer = Trainer(_config(tmp_path, steps=100))
+    batch = make_batch(trainer.recipe, 0)
+    losses = [trainer.step(batch, 1e-3)[0].total.item() for _ in range(9)]
+    assert losses[-1] < 0.75 * losses[0]
+
+
+def test_the_running_mean_follows_the_weights(tmp_path: Path) -> None:
+    trainer = Trainer(_config(tmp_path))
+    name = "mask_decoder.mask_tokens.weight"
+    start = trainer.state.average[name].clone()
+    trainer.step(make_batch(trainer.recipe, 0), 1e-3)
+    now = trainer.model.state_dict()[name]
+    mean = trainer.state.average[name]
+    assert 0 < (mean - start).abs().sum() < (now - start).abs().sum()
+
+
+def test_written_out_attention_is_the_same_attention() -> None:
+    generator = torch.Generator().manual_seed(0)
+    query, key, value = (torch.randn(2, 3, 10, 8, generator=generator) for _ in range(3))
+    fused = F.scaled_dot_product_attention(query, key, value)
+    with WrittenOutAttention():
+        written = F.scaled_dot_product_attention(query, key, value)
+    torch.testing.assert_close(written, fused)
+
+
+def test_the_learning_rate_rises_and_then_falls_to_almost_nothing() -> None:
+    config = TrainingConfig(folder=Path("unused"), minutes=10, warmup_steps=10)
+    assert config.learning_rate_at(0, 0.0) == pytest.approx(config.learning_rate / 10)
+    assert config.learning_rate_at(10, 0.0) == pytest.approx(config.learning_rate)
+    assert config.learning_rate_at(10, config.progress(10, 300)) == pytest.approx(5e-4, rel=0.02)
+    assert config.learning_rate_at(10, config.progress(10, 600)) == pytest.approx(1e-5)
+
+
+@pytest.mark.parametrize(("minutes", "steps"), [(None, None), (5.0, 10), (0.0, None), (None, -1)])
+def test_a_run_needs_exactly_one_positive_length(minutes: float | None, steps: int | None) -> None:
+    with pytest.raises(ValueError, match="length"):
+        TrainingConfig(folder=Path("unused"), minutes=minutes, steps=steps)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    target = tmp_path / "state.pt"
+    target.write_text("old")
+
+    def fail(path: Path) -> None:
+        path.write_text("half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        replace_file(target, fail)
+    assert target.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["state.pt"]
+
+
+def test_the_display_takes_progress() -> None:
+    with TrainingDisplay() as display:
+        display(TrainingProgress(3, 0.5, 1.2, 0.4, 0.6, 1e-3, 0.8, 0.0, 2, 12.0))

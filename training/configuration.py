@@ -1,0 +1,77 @@
+"""What a training run is told, and the learning rate that follows from it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Settings of one run.
+
+    Attributes:
+        folder: where the run's state, log and weights go; an existing run there is resumed.
+        model: registry name of the architecture.
+        minutes: length of the schedule in training time, summed over resumes. A busy machine then
+            does fewer steps and still ends at a low learning rate.
+        steps: length of the schedule in steps instead; makes a run repeatable to the last bit.
+        seed: of the weights and of the stream of scenes.
+        scenes: pictures a step.
+        objects: prompts a picture; they share one encode.
+        learning_rate: peak of the schedule.
+        warmup_steps: steps of linear rise.
+        affinity_weight: of the side task that teaches the encoder alone.
+        weight_decay: of the weight matrices.
+        gradient_norm: gradients are clipped to it.
+        ema_decay: of the running mean of the weights, which is what is shipped.
+        save_every_s: seconds between saved states.
+        threads: torch threads; 0 tries one and all of them and keeps the faster, or leaves torch's
+            own choice when the length is in steps.
+        is_bfloat16: whether the matrix products run in bfloat16.
+    """
+
+    folder: Path
+    model: str = "nano"
+    minutes: float | None = 90.0
+    steps: int | None = None
+    seed: int = 0
+    scenes: int = 4
+    objects: int = 8
+    learning_rate: float = 1e-3
+    warmup_steps: int = 150
+    affinity_weight: float = 0.5
+    weight_decay: float = 0.02
+    gradient_norm: float = 1.0
+    ema_decay: float = 0.995
+    save_every_s: float = 180.0
+    threads: int = 0
+    is_bfloat16: bool = True
+
+    def __post_init__(self) -> None:
+        if (self.minutes is None) == (self.steps is None):
+            raise ValueError(
+                f"give the length either in minutes or in steps, "
+                f"not minutes={self.minutes} and steps={self.steps}"
+            )
+        length = self.minutes if self.steps is None else self.steps
+        if length is None or length <= 0:
+            raise ValueError(f"the length of the run must be positive, it is {length}")
+
+    def progress(self, step: int, trained_s: float) -> float:
+        """Share of the schedule done after `step` steps and `trained_s` seconds, 0 to 1."""
+        if self.steps is not None:
+            return min(1.0, step / self.steps)
+        return min(1.0, trained_s / (60.0 * (self.minutes or 1.0)))
+
+    def learning_rate_at(self, step: int, progress: float) -> float:
+        """Linear warm-up, then a half cosine down to a hundredth of the peak."""
+        warmup = min(1.0, (step + 1) / max(1, self.warmup_steps))
+        cosine = 0.5 * (1 + math.cos(math.pi * progress))
+        return self.learning_rate * warmup * (0.01 + 0.99 * cosine)
+
+    def as_record(self) -> dict[str, Any]:
+        """The settings as plain values, for the log."""
+        return {**asdict(self), "folder": str(self.folder)}

@@ -1,0 +1,244 @@
+"""The training loop: scenes in, a checkpoint out; stoppable and resumable at any step."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from core import MODELS, EfficientSAM, build_model, save_checkpoint
+from training.affinity import AffinityHead, affinity_loss
+from training.attention import WrittenOutAttention
+from training.batches import Batch, BatchRecipe, BatchStream
+from training.configuration import TrainingConfig
+from training.initialisation import initialise_encoder
+from training.losses import LossTerms, candidate_loss
+from training.prompts import BOX_TOP_LEFT_LABEL
+from training.runs import RunState, append_record, load_state, replace_file, save_state
+from training.threads import ThreadChooser
+
+_LOG = logging.getLogger(__name__)
+_LOG_EVERY_STEPS = 20
+_SMOOTHING = 0.98
+
+
+@dataclass(frozen=True)
+class TrainingProgress:
+    """Where a run is; the loss and IoU are running means over about 50 steps.
+
+    Attributes:
+        step: steps done.
+        progress: share of the schedule done, 0 to 1.
+        loss: of masks and predicted IoU.
+        chosen_iou: mean IoU of the candidates that the model itself prefers.
+        affinity: loss of the encoder's side task.
+        learning_rate: of this step.
+        step_s: seconds of the last step.
+        wait_s: of these, spent waiting for the batch.
+        threads: torch threads of this step.
+        trained_s: seconds of training so far.
+    """
+
+    step: int
+    progress: float
+    loss: float
+    chosen_iou: float
+    affinity: float
+    learning_rate: float
+    step_s: float
+    wait_s: float
+    threads: int
+    trained_s: float
+
+
+def train(
+    config: TrainingConfig, *, on_progress: Callable[[TrainingProgress], None] | None = None
+) -> Path:
+    """Train until the schedule ends or the process is told to stop (SIGTERM, Ctrl-C).
+
+    Args:
+        config: settings; a run already in `config.folder` is resumed.
+        on_progress: called after every step.
+
+    Returns:
+        The weights: the running mean, float16 safetensors, `<folder>/<model>.safetensors`.
+    """
+    trainer = Trainer(config)
+    with _stop_requests() as is_stopping:
+        trainer.run(is_stopping, on_progress)
+    return trainer.save()
+
+
+class Trainer:
+    """One run's model, optimizer and counters."""
+
+    def __init__(self, config: TrainingConfig) -> None:
+        self.config = config
+        # The thread count changes how sums are rounded: a run to be repeated exactly keeps one.
+        kept = torch.get_num_threads() if config.steps is not None else 0
+        self.threads = ThreadChooser(config.threads or kept)
+        torch.manual_seed(config.seed)
+        architecture = MODELS[config.model].architecture
+        self.model = build_model(architecture)
+        initialise_encoder(self.model.image_encoder, architecture.heads)
+        self.affinity = AffinityHead(architecture.embedding_channels)
+        self.learners = nn.ModuleDict({"model": self.model, "affinity": self.affinity})
+        self.optimizer = torch.optim.AdamW(
+            [*_parameter_groups(self.learners, config.weight_decay), _frequencies(self.model)],
+            lr=config.learning_rate,
+            betas=(0.9, 0.98),
+        )
+        self.state = load_state(config.folder, self.learners, self.optimizer) or RunState(
+            0, 0.0, {name: value.clone() for name, value in self.model.state_dict().items()}
+        )
+        self.recipe = BatchRecipe(
+            config.seed,
+            config.scenes,
+            config.objects,
+            architecture.image_size,
+            4 * architecture.grid,
+        )
+        append_record(config.folder, {"start": self.state.step, **config.as_record()})
+
+    def run(
+        self,
+        is_stopping: Callable[[], bool],
+        on_progress: Callable[[TrainingProgress], None] | None = None,
+    ) -> None:
+        """Do steps until the schedule is done or `is_stopping` says so."""
+        saved_at = time.monotonic()
+        smoothed: dict[str, float] = {}
+        with BatchStream(self.recipe, self.state.step) as batches:
+            while self._progress() < 1.0 and not is_stopping():
+                report = self._timed_step(batches, smoothed)
+                if on_progress is not None:
+                    on_progress(report)
+                if report.step % _LOG_EVERY_STEPS == 0:
+                    append_record(self.config.folder, asdict(report))
+                if time.monotonic() - saved_at > self.config.save_every_s:
+                    self.save()
+                    saved_at = time.monotonic()
+
+    def save(self) -> Path:
+        """Write the state to resume from and the weights; returns the weights' path."""
+        save_state(self.config.folder, self.state, self.learners, self.optimizer)
+        averaged = build_model(MODELS[self.config.model].architecture)
+        averaged.load_state_dict(self.state.average)
+        path = self.config.folder / f"{self.config.model}.safetensors"
+        replace_file(path, lambda part: save_checkpoint(averaged, part, dtype=torch.float16))
+        _LOG.info("saved step=%d trained_s=%.0f", self.state.step, self.state.trained_s)
+        return path
+
+    def _progress(self) -> float:
+        return self.config.progress(self.state.step, self.state.trained_s)
+
+    def _timed_step(self, batches: BatchStream, smoothed: dict[str, float]) -> TrainingProgress:
+        started = time.monotonic()
+        batch = batches.take()
+        wait_s = time.monotonic() - started
+        rate = self.config.learning_rate_at(self.state.step, self._progress())
+        threads = self.threads.start_step()
+        terms, affinity = self.step(batch, rate)
+        step_s = time.monotonic() - started
+        self.threads.end_step(step_s - wait_s)
+        self.state.trained_s += step_s
+        figures = {"loss": terms.total, "iou": terms.chosen_iou, "affinity": affinity}
+        for name, value in figures.items():
+            previous = smoothed.get(name, value.item())
+            smoothed[name] = _SMOOTHING * previous + (1 - _SMOOTHING) * value.item()
+        return TrainingProgress(
+            self.state.step,
+            self._progress(),
+            smoothed["loss"],
+            smoothed["iou"],
+            smoothed["affinity"],
+            rate,
+            step_s,
+            wait_s,
+            threads,
+            self.state.trained_s,
+        )
+
+    def step(self, batch: Batch, learning_rate: float) -> tuple[LossTerms, Tensor]:
+        """One update of the weights and of their running mean; the losses before it."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate * group.get("lr_scale", 1.0)
+        self.optimizer.zero_grad(set_to_none=True)
+        terms, affinity = self._loss(batch)
+        (terms.total + self.config.affinity_weight * affinity).backward()
+        nn.utils.clip_grad_norm_(self.learners.parameters(), self.config.gradient_norm)
+        self.optimizer.step()
+        self.state.step += 1
+        self._update_average()
+        return terms, affinity
+
+    def _loss(self, batch: Batch) -> tuple[LossTerms, Tensor]:
+        images = torch.from_numpy(batch.images).permute(0, 3, 1, 2)  # BxSxSx3 -> Bx3xSxS
+        points, labels = torch.from_numpy(batch.points), torch.from_numpy(batch.labels)
+        autocast = torch.autocast("cpu", torch.bfloat16, enabled=self.config.is_bfloat16)
+        # Positions stay out of autocast: bfloat16 would blur them by about a pixel.
+        tokens = self.model.prompt_encoder(points, labels)
+        cell_position = self.model.prompt_encoder.image_positions()
+        with autocast, WrittenOutAttention():
+            embedding = self.model.encode(images.float() / 255)
+            logits, predicted_iou = self.model.mask_decoder(embedding, tokens, cell_position)
+        truth = torch.from_numpy(batch.truth).float() / 255
+        pairs = self.affinity(embedding, torch.from_numpy(batch.places))
+        affinity = affinity_loss(pairs, torch.from_numpy(batch.owners))
+        has_box = (labels == BOX_TOP_LEFT_LABEL).any(dim=2)
+        return candidate_loss(logits, predicted_iou, truth, has_box), affinity
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        # Early on the mean must follow quickly, or it would remember the random start.
+        decay = min(self.config.ema_decay, (1 + self.state.step) / (10 + self.state.step))
+        for name, value in self.model.state_dict().items():
+            self.state.average[name].lerp_(value, 1 - decay)
+
+
+def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Decay the matrices only: biases, norms and learned vectors are left alone."""
+    matrices = [p for p in model.parameters() if p.ndim >= 2 and p.shape[0] > 1]
+    others = [p for p in model.parameters() if p.ndim < 2 or p.shape[0] == 1]
+    return [
+        {"params": list(matrices), "weight_decay": weight_decay},
+        {"params": list(others), "weight_decay": 0.0},
+    ]
+
+
+def _frequencies(model: EfficientSAM) -> dict[str, Any]:
+    """Let the frequencies of the position features be learned as well.
+
+    They are saved with a checkpoint, so nothing asks them to stay as they were drawn.
+    """
+    matrix = model.prompt_encoder.pe_layer.positional_encoding_gaussian_matrix
+    return {"params": [matrix.requires_grad_()], "weight_decay": 0.0, "lr_scale": 5.0}
+
+
+@contextlib.contextmanager
+def _stop_requests() -> Iterator[Callable[[], bool]]:
+    """Turn SIGTERM and Ctrl-C into a flag that is looked at between steps."""
+    requested = False
+
+    def request(number: int, frame: FrameType | None) -> None:
+        nonlocal requested
+        requested = True
+
+    try:
+        previous = {s: signal.signal(s, request) for s in (signal.SIGTERM, signal.SIGINT)}
+    except ValueError:  # not the main thread: signals are somebody else's business
+        previous = {}
+    try:
+        yield lambda: requested
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

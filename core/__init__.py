@@ -1,5 +1,7 @@
 """EfficientSAM as a library: arrays in, masks out."""
 
+from .automatic_mask_config import AutomaticMaskConfig
+from .automatic_masks import AutomaticMask, segment_everything
 from .checkpoint import (
     WEIGHTS_FOLDER,
     Checkpoint,
@@ -23,13 +25,15 @@ from .model import EfficientSAM, build_model
 from .predictor import ImageEmbedding, Predictor, load_predictor
 from .prompt import Prompt
 from .registry import MODELS, Architecture, ModelSpec, find_model
-from .visualization import draw_overlay
+from .visualization import draw_masks, draw_overlay
 
 __all__ = [
     "MAX_PIXELS",
     "MODELS",
     "WEIGHTS_FOLDER",
     "Architecture",
+    "AutomaticMask",
+    "AutomaticMaskConfig",
     "Checkpoint",
     "CheckpointError",
     "DeviceError",
@@ -44,6 +48,7 @@ __all__ = [
     "PromptError",
     "UnknownModelError",
     "build_model",
+    "draw_masks",
     "draw_overlay",
     "find_checkpoint",
     "find_model",
@@ -52,5 +57,6 @@ __all__ = [
     "load_predictor",
     "read_image",
     "save_checkpoint",
+    "segment_everything",
     "verify_checkpoint",
 ]

@@ -20,6 +20,7 @@ class MaskPrediction:
         original_size_hw: (height, width) of the original image.
         negative_points: (M, 2) original pixels, (x, y), that are out of the answer whatever the
             logits say.
+        box: (4,) original pixels (x0, y0, x1, y1) that no mask leaves, or None.
     """
 
     low_res_logits: NDArray[np.float32]
@@ -27,6 +28,7 @@ class MaskPrediction:
     best: int
     original_size_hw: tuple[int, int]
     negative_points: NDArray[np.float64]
+    box: NDArray[np.float64] | None = None
 
     @property
     def score(self) -> float:
@@ -46,6 +48,12 @@ class MaskPrediction:
         )
         mask: NDArray[np.bool_] = (full[0, 0] >= 0).numpy()
         height_px, width_px = self.original_size_hw
+        if self.box is not None:
+            x0, y0 = np.floor(self.box[:2]).astype(int).clip(0)
+            x1, y1 = np.ceil(self.box[2:]).astype(int)
+            inside = np.zeros_like(mask)
+            inside[y0:y1, x0:x1] = mask[y0:y1, x0:x1]
+            mask = inside
         for x, y in self.negative_points:
             mask[min(int(y), height_px - 1), min(int(x), width_px - 1)] = False
         return mask

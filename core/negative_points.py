@@ -2,7 +2,8 @@
 
 The published model has no vector for a point outside, so such a point is never embedded. Instead:
 
-1. choose the candidate with the highest predicted IoU among those that leave the point out;
+1. when the answer holds the point, choose the candidate with the highest predicted IoU among those
+   that leave it out;
 2. take away what a prompt at the negative point claims more strongly than the answer does, as
    long as that claim leaves the positive points alone;
 3. the clicked pixel itself is always out.
@@ -35,10 +36,10 @@ def exclude_negative_points(
         return answer
     logits, size_hw = answer.low_res_logits.copy(), answer.original_size_hw
     negative = _sample(logits, prompt.negative_points, size_hw)  # (3, M)
-    is_left_out = (negative < 0).all(axis=1)
-    best = int(np.where(is_left_out, answer.iou, -np.inf).argmax())
-    if not is_left_out.any():
-        best = answer.best
+    is_left_out = np.asarray((negative < 0).all(axis=1))
+    best = answer.best
+    if is_left_out.any() and not is_left_out[best]:
+        best = int(np.where(is_left_out, answer.iou, -np.inf).argmax())
     for i, claim in enumerate(claims):
         if negative[best, i] >= 0:
             claimed = _claim_that_spares(claim, prompt.positive_points)

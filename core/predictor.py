@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .box_bounds import bound_by_box
 from .checkpoint import Checkpoint, find_checkpoint, load_model_file
 from .errors import DeviceError, EfficientSAMError, ImageError
 from .mask_prediction import MaskPrediction
@@ -145,6 +146,8 @@ class Predictor:
         flat = [*prompts, *(n for group in negatives for n in group)]
         answers = iter(self._decode_positive(embedding, flat))
         positive = [next(answers) for _ in prompts]
+        if self.spec.is_bounded_by_box:
+            positive = [bound_by_box(a, p) for a, p in zip(positive, prompts, strict=True)]
         return [
             exclude_negative_points(answer, prompt, [next(answers) for _ in group])
             for answer, prompt, group in zip(positive, prompts, negatives, strict=True)

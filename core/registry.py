@@ -1,9 +1,10 @@
 """The models there are, as data: adding a model is adding a row."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from .automatic_mask_config import AutomaticMaskConfig
 from .errors import UnknownModelError
 
 
@@ -58,6 +59,9 @@ class ModelSpec:
         url: where the official file is downloaded from; None for one that ships with the product.
         git_blob_sha1: git's id of the official file (SHA-1 of ``blob <size>\\0`` + content).
         sha256: SHA-256 of a file that ships with the product.
+        is_bounded_by_box: whether the answer to a box is kept inside it (``box_bounds``); the
+            published models are answered as published.
+        automatic_masks: the options of segmenting everything that suit its scores and logits.
     """
 
     name: str
@@ -68,6 +72,8 @@ class ModelSpec:
     url: str | None = None
     git_blob_sha1: str | None = None
     sha256: str | None = None
+    is_bounded_by_box: bool = False
+    automatic_masks: AutomaticMaskConfig = field(default_factory=AutomaticMaskConfig)
 
 
 def _published(width: int, heads: int) -> Architecture:
@@ -121,6 +127,15 @@ _ROWS = (
         ),
         filename="nano.safetensors",
         licence="Apache-2.0",
+        is_bounded_by_box=True,
+        automatic_masks=AutomaticMaskConfig(
+            min_predicted_iou=0.45,
+            min_stability=0.5,
+            stability_offset=0.25,
+            max_box_iou=0.5,
+            max_mask_iou=0.5,
+            min_area_share=0.002,
+        ),
     ),
 )
 

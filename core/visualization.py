@@ -1,5 +1,8 @@
 """Pictures for people: the image with points, box and mask."""
 
+import colorsys
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
@@ -12,6 +15,9 @@ _BOX_RGB = (255, 200, 0)
 _POSITIVE_RGB = (40, 200, 80)
 _NEGATIVE_RGB = (230, 50, 50)
 _MASK_OPACITY = 0.55
+_MANY_MASKS_OPACITY = 0.4
+# Steps of the golden ratio around the colour circle keep any number of hues apart.
+_FIRST_HUE, _HUE_STEP = 0.58, 0.618034
 
 
 def draw_overlay(
@@ -44,6 +50,45 @@ def draw_overlay(
     if caption:
         _write(draw, caption, size_px=max(14, round(max(rgb.shape[:2]) / 45)))
     return picture
+
+
+def draw_masks(
+    rgb: NDArray[np.uint8], masks: Iterable[NDArray[np.bool_]], caption: str = ""
+) -> Image.Image:
+    """Draw many masks, each in a colour of its own with an outline, later ones on top.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        masks: (H, W) bool each, taken one at a time; give the large ones first.
+        caption: one line for the top left corner.
+
+    Returns:
+        An RGB picture of the same size.
+    """
+    picture = Image.fromarray(rgb)
+    line_px = max(2, round(max(rgb.shape[:2]) / 400))
+    for number, mask in enumerate(masks):
+        red, green, blue = colorsys.hsv_to_rgb((_FIRST_HUE + number * _HUE_STEP) % 1, 0.9, 1)
+        colour = (round(255 * red), round(255 * green), round(255 * blue))
+        _tint(picture, mask, colour, line_px)
+    if caption:
+        _write(ImageDraw.Draw(picture), caption, size_px=max(14, round(max(rgb.shape[:2]) / 45)))
+    return picture
+
+
+def _tint(
+    picture: Image.Image, mask: NDArray[np.bool_], colour: tuple[int, int, int], line_px: int
+) -> None:
+    """Draw one mask; works on its own rectangle alone, since many masks are small."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return
+    top, left = max(0, rows[0] - line_px), max(0, columns[0] - line_px)
+    part = mask[top : rows[-1] + 1 + line_px, left : columns[-1] + 1 + line_px]
+    at = (int(left), int(top))
+    alpha = Image.fromarray((part * (255 * _MANY_MASKS_OPACITY)).astype(np.uint8))
+    picture.paste(colour, at, mask=alpha)
+    picture.paste(colour, at, mask=_outline(part, line_px))
 
 
 def _outline(mask: NDArray[np.bool_], line_px: int) -> Image.Image:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from esam.cli import run_cli
+from tests.core.lively_model import save_lively_model
 
 
 @pytest.fixture
@@ -67,6 +68,7 @@ def test_predict_writes_picture_mask_and_json_that_agree(
         (("predict", "PHOTO", "--point", "9,9", "--model", "big"), 1, "unknown model 'big'"),
         (("predict", "PHOTO", "--point", "9,9", "--weights", "PHOTO"), 1, "not a checkpoint"),
         (("predict", "PHOTO", "--point", "9,9", "--device", "cuda:9"), 1, "try cpu"),
+        (("predict", "PHOTO", "--point", "9,9", "--points-per-side", "4"), 2, "--points-per-side"),
         (("weights", "verify", "vits"), 1, "esam weights download vits"),
         (("weights", "download", "nano", "--folder", "EMPTY"), 1, "ships with the product"),
         (("fly",), 2, "No such command"),
@@ -83,6 +85,39 @@ def test_bad_input_is_said_without_a_traceback(
     places = {"PHOTO": str(photo), "EMPTY": str(tmp_path / "empty")}
     assert in_process(*(places.get(a, a) for a in arguments)) == code
     assert message in capsys.readouterr().err
+
+
+def test_predict_everything_draws_and_lists_masks_that_agree(
+    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = tmp_path / "lively.safetensors"
+    save_lively_model(weights)
+    code = in_process(
+        "predict", photo, "--everything", "--points-per-side", "5", "--model", "nano",
+        "--weights", weights, "--out", tmp_path / "everything.png", "--json", "-",
+    )  # fmt: skip
+    assert code == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["width_px"], facts["height_px"]) == (160, 120)
+    assert facts["masks"]
+    for found in facts["masks"]:
+        mask = np.reshape(decode_rle(found["rle"]), (120, 160, 4))[..., 3] > 0
+        x0, y0, x1, y1 = found["box_xyxy_px"]
+        assert found["area_px"] == mask.sum() == mask[y0:y1, x0:x1].sum()
+        assert 0 <= found["score"] <= 1
+    with Image.open(tmp_path / "everything.png") as picture, Image.open(photo) as original:
+        assert picture.size == original.size
+        assert np.asarray(picture).tolist() != np.asarray(original).tolist()
+
+
+@pytest.mark.parametrize(
+    "option", [("--point", "9,9"), ("--exclude", "9,9"), ("--box", "1,1,9,9"), ("--mask", "m.png")]
+)
+def test_everything_refuses_the_options_of_one_object(
+    photo: Path, capsys: pytest.CaptureFixture[str], option: tuple[str, str]
+) -> None:
+    assert in_process("predict", photo, "--everything", *option) == 2
+    assert f"--everything does not go with {option[0]}" in capsys.readouterr().err
 
 
 def test_weights_list_names_every_model(capsys: pytest.CaptureFixture[str]) -> None:

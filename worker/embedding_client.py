@@ -6,21 +6,18 @@ import time
 from uuid import uuid4
 
 from redis import Redis, WatchError
-from rq import Queue, Worker
-from rq.exceptions import NoSuchJobError
+from rq import Worker
 from rq.job import Job, JobStatus
 from rq.results import Result
-from rq.serializers import JSONSerializer
 
 from core import ImageEmbedding
 
 from . import jobs
 from .embedding_cache import EmbeddingCache, ProcessEmbeddingCache, RedisEmbeddingCache
 from .errors import EncodeFailed, EncodeTimeout, NoWorker
+from .job_queue import enqueue_job, find_unfinished_job, is_more_urgent
 from .keys import (
     ALIAS_TTL_S,
-    FAILED_JOB_TTL_S,
-    FINISHED_JOB_TTL_S,
     IMAGE_TTL_S,
     INTERACTIVE,
     alias_key,
@@ -32,7 +29,6 @@ from .redis_connection import as_bytes, redis_errors_translated
 
 logger = logging.getLogger(__name__)
 
-_ENDED = (JobStatus.FAILED, JobStatus.FINISHED, JobStatus.STOPPED, JobStatus.CANCELED)
 _JOB_TIMEOUT_S = 120
 _WAIT_SLICE_S = 5
 _NO_WORKER_GRACE_S = 10.0
@@ -98,6 +94,15 @@ class EmbeddingClient:
                 self._wait(job, deadline)
         return embedding
 
+    def has(self, image_sha256: str) -> bool:
+        """Whether the embedding of an image is in Redis; it is not loaded.
+
+        Raises:
+            RedisUnavailable: Redis cannot be reached.
+        """
+        with redis_errors_translated(self._redis):
+            return bool(self._redis.exists(embedding_key(self._identity, image_sha256)))
+
     def find_alias(self, alias: str) -> str | None:
         """SHA-256 of the image that this URL with these validators served, if known."""
         with redis_errors_translated(self._redis):
@@ -122,19 +127,19 @@ class EmbeddingClient:
                 try:
                     pipe.watch(flight)
                     running = as_bytes(pipe.get(flight))
-                    if running is not None and (job := self._unfinished(running.decode())):
+                    job = running and find_unfinished_job(self._redis, running.decode())
+                    if job and not _waits_behind(job, priority):
                         return job
                     pipe.multi()
                     pipe.set(image_key(image_sha256), image, ex=IMAGE_TTL_S)
                     job_id = str(uuid4())
                     pipe.set(flight, job_id, ex=IMAGE_TTL_S)
-                    job = self._queue(priority).enqueue_call(
+                    job = enqueue_job(
+                        self._redis,
+                        priority,
                         jobs.encode_image,
-                        args=(image_sha256, self._identity),
-                        timeout=_JOB_TIMEOUT_S,
-                        result_ttl=FINISHED_JOB_TTL_S,
-                        failure_ttl=FAILED_JOB_TTL_S,
-                        description=f"encode {image_sha256[:12]}",
+                        (image_sha256, self._identity),
+                        timeout_s=_JOB_TIMEOUT_S,
                         job_id=job_id,
                         pipeline=pipe,
                     )
@@ -142,17 +147,6 @@ class EmbeddingClient:
                     return job
                 except WatchError:
                     continue
-
-    def _queue(self, name: str) -> Queue:
-        return Queue(name, connection=self._redis, serializer=JSONSerializer)
-
-    def _unfinished(self, job_id: str) -> Job | None:
-        """The job, unless it is over: one whose worker was killed leaves its flight behind."""
-        try:
-            job = Job.fetch(job_id, connection=self._redis, serializer=JSONSerializer)
-        except NoSuchJobError:
-            return None
-        return None if job.get_status() in _ENDED else job
 
     def _wait(self, job: Job, deadline: float) -> None:
         """Block until the job has a result; wakes on it, does not poll for it.
@@ -176,6 +170,11 @@ class EmbeddingClient:
             f"no embedding after {time.monotonic() - started:.0f} s with {self.worker_count()} "
             "worker(s); they are busy or too slow: start more, or use a GPU"
         )
+
+
+def _waits_behind(job: Job, priority: str) -> bool:
+    """Whether a job waits on a queue that comes after this one: then a new one is sooner."""
+    return is_more_urgent(priority, than=job.origin) and job.get_status() is JobStatus.QUEUED
 
 
 def _reason(result: Result) -> str:

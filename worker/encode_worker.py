@@ -1,46 +1,93 @@
 """The worker process: one device, one model loaded once, jobs one after the other."""
 
 import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from rq import SimpleWorker
-from rq.serializers import JSONSerializer
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Worker
 
-from . import jobs
+from core import Predictor
+
+from .context import WorkerContext, set_context
 from .keys import QUEUES
 from .redis_connection import redis_errors_translated
+from .rq_worker import EncodeWorker
 from .settings import WorkerSettings
 
 logger = logging.getLogger(__name__)
 
-# How soon a killed worker is no longer counted as alive.
-_WORKER_TTL_S = 45
+_REDIS_AWAY_S = 2.0
+
+
+@dataclass(frozen=True)
+class WorkerStatus:
+    """A worker that is alive.
+
+    Attributes:
+        name: RQ's name of it.
+        state: RQ's word for what it does, such as ``busy``.
+        device: where its model is.
+        model_version: the model it has.
+        embedding_identity: whose embeddings it makes.
+    """
+
+    name: str
+    state: str
+    device: str
+    model_version: str
+    embedding_identity: str
 
 
 def start_worker(settings: WorkerSettings) -> None:
     """Load the model and serve the queues, most urgent first, until SIGTERM or SIGINT.
 
-    The job in hand is finished. RQ's ``SimpleWorker`` works in this process: its forking worker
-    would copy the model into a child for each job, and cannot be used with CUDA.
+    The job in hand is finished, or hands back what it has not begun. A Redis that goes away is
+    waited for.
 
     Raises:
         EfficientSAMError: model, weights or device cannot be used.
-        RedisUnavailable: Redis cannot be reached.
+        RedisUnavailable: Redis cannot be reached at the start.
     """
     redis = settings.connect()
     with redis_errors_translated(redis):
         redis.ping()  # before the model is loaded: it is the quicker of the two to go wrong
         predictor = settings.load()
-        jobs.set_context(jobs.WorkerContext(predictor, redis))
-        worker = SimpleWorker(
-            list(QUEUES),
-            connection=redis,
-            serializer=JSONSerializer,
-            worker_ttl=_WORKER_TTL_S,
-            log_job_description=False,
-        )
-        logger.info(
-            "worker ready: model=%s device=%s queues=%s",
-            predictor.model_version, predictor.device, ",".join(QUEUES),
-        )  # fmt: skip
-        # Jobs log themselves in one line; RQ's four a job would drown it.
-        worker.work(logging_level="WARNING")
+    while True:
+        try:
+            _serve(redis, predictor)
+        except RedisError as error:
+            logger.warning("Redis went away (%s); waiting for it", type(error).__name__)
+            time.sleep(_REDIS_AWAY_S)
+        else:
+            return
+
+
+def list_workers(redis: Redis) -> Sequence[WorkerStatus]:
+    """The workers that are alive now."""
+    found = []
+    for worker in Worker.all(connection=redis):
+        fields = redis.hmget(worker.key, "device", "model_version", "embedding_identity")
+        texts = [x.decode() if isinstance(x, bytes) else x or "" for x in fields]
+        found.append(WorkerStatus(worker.name, worker.get_state(), *texts))
+    return found
+
+
+def _serve(redis: Redis, predictor: Predictor) -> None:
+    worker = EncodeWorker(
+        redis,
+        {
+            "device": str(predictor.device),
+            "model_version": predictor.model_version,
+            "embedding_identity": predictor.embedding_identity,
+        },
+    )
+    set_context(WorkerContext(predictor, redis, lambda: worker.is_stop_requested))
+    logger.info(
+        "worker ready: model=%s device=%s queues=%s",
+        predictor.model_version, predictor.device, ",".join(QUEUES),
+    )  # fmt: skip
+    # Jobs log themselves in one line; RQ's four a job would drown it.
+    worker.work(logging_level="WARNING")

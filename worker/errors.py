@@ -5,6 +5,7 @@ WorkerError
 ├── EncodeFailed           the encode job failed; the message is the worker's reason
 ├── EncodeTimeout          no answer before the deadline
 ├── NoWorker               no worker process is alive to take the job
+├── NotAWorker             a job runs in a process that has no model
 └── RedisUnavailable       Redis cannot be reached or refuses
 """
 
@@ -27,6 +28,10 @@ class EncodeTimeout(WorkerError):
 
 class NoWorker(WorkerError):
     """No worker process is alive to take the job."""
+
+
+class NotAWorker(WorkerError):
+    """A job runs in a process that has loaded no model."""
 
 
 class RedisUnavailable(WorkerError):

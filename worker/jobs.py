@@ -1,40 +1,21 @@
-"""What a worker process does for a job. RQ calls these by name with JSON arguments.
+"""The encode of one image, as a job and for other jobs of a worker process."""
 
-The model is loaded once a process and set here before the first job; job arguments name data,
-they never carry it.
-"""
-
+import hashlib
 import logging
 import time
-from dataclasses import dataclass
+from uuid import uuid4
 
 from redis import Redis
 
-from core import Predictor, read_image
+from core import read_image
 
+from .context import WorkerContext, current_context
 from .embedding_cache import RedisEmbeddingCache
 from .errors import EncodeFailed
-from .keys import embedding_key, flight_key, image_key
+from .keys import IMAGE_TTL_S, embedding_key, flight_key, image_key
 from .redis_connection import as_bytes
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class WorkerContext:
-    """What every job of this process works with."""
-
-    predictor: Predictor
-    redis: Redis
-
-
-_context: WorkerContext | None = None
-
-
-def set_context(context: WorkerContext) -> None:
-    """Give the jobs of this process their model and their Redis."""
-    global _context  # noqa: PLW0603  RQ calls module-level functions and hands them nothing else
-    _context = context
 
 
 def encode_image(image_sha256: str, model_identity: str) -> None:
@@ -45,28 +26,59 @@ def encode_image(image_sha256: str, model_identity: str) -> None:
     Raises:
         EncodeFailed: this worker has another model, or the image is gone from Redis.
         ImageError: the bytes are not an image.
+        NotAWorker: this process has no model.
     """
-    if _context is None:
-        raise EncodeFailed("this process has no model: start workers with `esam worker`")
-    redis, predictor = _context.redis, _context.predictor
-    key = embedding_key(model_identity, image_sha256)
+    context = current_context()
+    redis, predictor = context.redis, context.predictor
     try:
         if model_identity != predictor.embedding_identity:
             raise EncodeFailed(
                 f"this worker has the model {predictor.embedding_identity!r}, the backend asked "
                 f"for {model_identity!r}; start both with the same model and weights"
             )
-        if not redis.exists(key):
-            started = time.perf_counter()
-            embedding = predictor.encode(read_image(_take_image(redis, image_sha256)))
-            RedisEmbeddingCache(redis).put(key, embedding)
-            spent_ms = 1000 * (time.perf_counter() - started)
-            size_hw = embedding.original_size_hw
-            logger.info("encoded image=%.12s size_hw=%s ms=%.0f", image_sha256, size_hw, spent_ms)
+        if not redis.exists(embedding_key(model_identity, image_sha256)):
+            _encode(context, image_sha256, _take_image(redis, image_sha256))
     finally:
         # Whoever comes next finds the embedding, or starts a job of its own.
         redis.delete(flight_key(model_identity, image_sha256))
         redis.delete(image_key(image_sha256))
+
+
+def encode_here(context: WorkerContext, content: bytes, job_id: str | None = None) -> str:
+    """Encode an image in this worker process, unless its embedding is there or on its way.
+
+    Args:
+        context: of this process.
+        content: the image file's content.
+        job_id: of the job that does it; who wants the same image meanwhile waits for that job.
+
+    Returns:
+        SHA-256 of the content.
+
+    Raises:
+        ImageError: the bytes are not an image.
+    """
+    redis, identity = context.redis, context.predictor.embedding_identity
+    image_sha256 = hashlib.sha256(content).hexdigest()
+    flight = flight_key(identity, image_sha256)
+    is_there = redis.exists(embedding_key(identity, image_sha256))
+    if is_there or not redis.set(flight, job_id or str(uuid4()), nx=True, ex=IMAGE_TTL_S):
+        return image_sha256
+    try:
+        _encode(context, image_sha256, content)
+    finally:
+        redis.delete(flight)
+    return image_sha256
+
+
+def _encode(context: WorkerContext, image_sha256: str, content: bytes) -> None:
+    started = time.perf_counter()
+    embedding = context.predictor.encode(read_image(content))
+    key = embedding_key(context.predictor.embedding_identity, image_sha256)
+    RedisEmbeddingCache(context.redis).put(key, embedding)
+    spent_ms = 1000 * (time.perf_counter() - started)
+    size_hw = embedding.original_size_hw
+    logger.info("encoded image=%.12s size_hw=%s ms=%.0f", image_sha256, size_hw, spent_ms)
 
 
 def _take_image(redis: Redis, image_sha256: str) -> bytes:

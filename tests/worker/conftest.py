@@ -52,10 +52,10 @@ class WorkerProcesses:
         self._children: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> subprocess.Popen[bytes]:
-        child = subprocess.Popen([sys.executable, "-m", "worker"], env=self._environment)
+        child = subprocess.Popen([sys.executable, "-m", "esam", "worker"], env=self._environment)
         self._children.append(child)
         deadline = time.monotonic() + _READY_TIMEOUT_S
-        while len(Worker.all(connection=self._redis)) < len(self._children):
+        while str(child.pid) not in {str(w.pid) for w in Worker.all(connection=self._redis)}:
             assert child.poll() is None, "the worker process ended"
             assert time.monotonic() < deadline, "the worker did not register"
             time.sleep(0.02)

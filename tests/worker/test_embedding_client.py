@@ -1,10 +1,13 @@
 import hashlib
+import io
 import subprocess
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from PIL import Image
 from redis import Redis
 from rq import Queue, Worker
 from rq.serializers import JSONSerializer
@@ -13,12 +16,15 @@ from core import Predictor, read_image
 from worker import (
     BATCH,
     INTERACTIVE,
+    PREFETCH,
     EmbeddingClient,
     EncodeFailed,
     EncodeTimeout,
     NoWorker,
     RedisUnavailable,
     connect_redis,
+    count_waiting_jobs,
+    list_workers,
 )
 
 from .conftest import StartWorker
@@ -170,7 +176,7 @@ def test_an_interactive_job_overtakes_a_batch_job(
         with pytest.raises(EncodeTimeout):
             client.get_or_encode(image, priority=priority, timeout_s=0.1)
     worker: subprocess.Popen[bytes] = start_worker()
-    client.get_or_encode(png, timeout_s=60)
+    client.get_or_encode(png, priority=BATCH, timeout_s=60)
     assert worker.poll() is None
     finished = {
         name: Queue(name, connection=redis, serializer=JSONSerializer).finished_job_registry
@@ -183,6 +189,48 @@ def test_an_interactive_job_overtakes_a_batch_job(
         assert job is not None
         ended[name] = job.ended_at
     assert ended[INTERACTIVE] <= ended[BATCH]
+
+
+def test_who_waits_overtakes_the_batch_job_of_the_same_image(
+    redis: Redis, predictor: Predictor, png: bytes, start_worker: StartWorker
+) -> None:
+    client = EmbeddingClient(redis, predictor.embedding_identity)
+    for image, priority in ((png + b"\0", BATCH), (png, BATCH), (png, INTERACTIVE)):
+        with pytest.raises(EncodeTimeout):
+            client.get_or_encode(image, priority=priority, timeout_s=0.1)
+    assert count_waiting_jobs(redis) == {INTERACTIVE: 1, PREFETCH: 0, BATCH: 2}
+    start_worker()
+    client.get_or_encode(png + b"\0", priority=BATCH, timeout_s=60)
+    (first,) = interactive_queue(redis).finished_job_registry.get_job_ids()
+    job = interactive_queue(redis).fetch_job(first)
+    assert job is not None
+    assert job.args[0] == hashlib.sha256(png).hexdigest()
+
+
+def test_the_job_of_a_killed_worker_is_taken_up_by_another(
+    redis: Redis, predictor: Predictor, start_worker: StartWorker
+) -> None:
+    client = EmbeddingClient(redis, predictor.embedding_identity)
+    file = io.BytesIO()
+    Image.new("RGB", (6000, 6000), "red").save(file, "PNG")  # takes a while to read
+    first, started = start_worker(), interactive_queue(redis).started_job_registry
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(client.get_or_encode, file.getvalue(), timeout_s=110)
+        while not started.get_job_ids():
+            time.sleep(0.001)
+        first.kill()
+        start_worker()
+        assert answer.result().original_size_hw == (6000, 6000)
+    (job_id,) = interactive_queue(redis).finished_job_registry.get_job_ids()
+    job = interactive_queue(redis).fetch_job(job_id)
+    assert job is not None
+    assert job.retries_left == 1, "it was killed over it"
+
+
+def test_workers_say_what_they_run_on(served_redis: Redis, predictor: Predictor) -> None:
+    (worker,) = list_workers(served_redis)
+    assert (worker.device, worker.model_version) == ("cpu", predictor.model_version)
+    assert worker.embedding_identity == predictor.embedding_identity
 
 
 def test_an_alias_leads_to_its_image_and_does_not_show_the_url(

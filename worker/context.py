@@ -1,0 +1,57 @@
+"""What the jobs of a worker process work with.
+
+The model is loaded once a process and set here before the first job. RQ calls module-level
+functions by name with JSON arguments: arguments name data, they never carry it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from redis import Redis
+
+from core import Predictor
+
+from .errors import NotAWorker
+from .job_queue import is_urgent_waiting
+
+
+@dataclass(frozen=True)
+class WorkerContext:
+    """What every job of this process works with.
+
+    Attributes:
+        predictor: the model on this process's device.
+        redis: where jobs, embeddings and runs live.
+        is_stopping: whether this process was told to stop.
+    """
+
+    predictor: Predictor
+    redis: Redis
+    is_stopping: Callable[[], bool] = lambda: False
+
+    def should_yield(self, queue: str) -> bool:
+        """Whether a long job of this queue should hand back what it has not begun.
+
+        True when somebody who waits comes first, or when this process was told to stop.
+        """
+        return self.is_stopping() or is_urgent_waiting(self.redis, than=queue)
+
+
+_context: WorkerContext | None = None
+
+
+def set_context(context: WorkerContext) -> None:
+    """Give the jobs of this process their model and their Redis."""
+    global _context  # noqa: PLW0603  RQ calls module-level functions and hands them nothing else
+    _context = context
+
+
+def current_context() -> WorkerContext:
+    """The context of this worker process.
+
+    Raises:
+        NotAWorker: no model was loaded here.
+    """
+    if _context is None:
+        raise NotAWorker("this process has no model: start workers with `esam worker`")
+    return _context

@@ -1,0 +1,95 @@
+"""Jobs on the three queues: made alike everywhere, taken up again when their worker dies."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import uuid4
+
+from redis import Redis
+from redis.client import Pipeline
+from rq import Queue, Retry
+from rq.exceptions import NoSuchJobError
+from rq.job import Job, JobStatus
+from rq.serializers import JSONSerializer
+
+from .keys import FAILED_JOB_TTL_S, FINISHED_JOB_TTL_S, QUEUES
+
+# A job is tried once more by another worker for each worker that dies over it, this many times.
+_LIVES = 3
+_ENDED = (JobStatus.FAILED, JobStatus.FINISHED, JobStatus.STOPPED, JobStatus.CANCELED)
+
+
+def enqueue_job(
+    redis: Redis,
+    queue: str,
+    function: Callable[..., object],
+    arguments: Sequence[object],
+    *,
+    timeout_s: int,
+    job_id: str | None = None,
+    wait_at_most_s: int | None = None,
+    is_at_front: bool = False,
+    pipeline: Pipeline | None = None,
+) -> Job:
+    """Put a job on a queue.
+
+    A job whose worker dies goes back to its queue; one that raises is over.
+
+    Args:
+        redis: where the queue is.
+        queue: one of ``QUEUES``.
+        function: a module-level function that workers can import.
+        arguments: what JSON can carry.
+        timeout_s: the longest time it may run.
+        job_id: None makes one up.
+        wait_at_most_s: dropped when no worker came to it in this time.
+        is_at_front: before the jobs that wait already.
+        pipeline: commands are added to it instead of being sent.
+    """
+    return Queue(queue, connection=redis, serializer=JSONSerializer).enqueue_call(
+        function,
+        args=tuple(arguments),
+        timeout=timeout_s,
+        result_ttl=FINISHED_JOB_TTL_S,
+        failure_ttl=FAILED_JOB_TTL_S,
+        ttl=wait_at_most_s,
+        description=getattr(function, "__name__", "job"),
+        job_id=job_id or str(uuid4()),
+        at_front=is_at_front,
+        retry=Retry(_LIVES - 1, enqueue_at_front=True),
+        pipeline=pipeline,
+    )
+
+
+def find_unfinished_job(redis: Redis, job_id: str) -> Job | None:
+    """The job, unless it is over or gone."""
+    try:
+        job = Job.fetch(job_id, connection=redis, serializer=JSONSerializer)
+    except NoSuchJobError:
+        return None
+    return None if job.get_status() in _ENDED else job
+
+
+def is_more_urgent(queue: str, than: str) -> bool:
+    """Whether jobs of one queue come before those of another."""
+    return QUEUES.index(queue) < QUEUES.index(than)
+
+
+def is_urgent_waiting(redis: Redis, than: str) -> bool:
+    """Whether a job waits on a queue that comes before this one."""
+    with redis.pipeline(transaction=False) as pipe:
+        for queue in QUEUES[: QUEUES.index(than)]:
+            pipe.llen(_queue_key(queue))
+        return any(pipe.execute())
+
+
+def count_waiting_jobs(redis: Redis) -> dict[str, int]:
+    """Waiting jobs by queue."""
+    with redis.pipeline(transaction=False) as pipe:
+        for queue in QUEUES:
+            pipe.llen(_queue_key(queue))
+        lengths: list[Any] = pipe.execute()
+    return dict(zip(QUEUES, lengths, strict=True))
+
+
+def _queue_key(queue: str) -> str:
+    return f"{Queue.redis_queue_namespace_prefix}{queue}"

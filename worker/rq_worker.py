@@ -1,0 +1,96 @@
+"""RQ's worker with a pulse: jobs of a worker that died are taken up within a minute.
+
+RQ's ``SimpleWorker`` works in this process: its forking worker would copy the model into a child
+for each job, and cannot be used with CUDA. But it beats once a job, so that RQ believes a killed
+one alive until the job's timeout is over. This one beats all the time, from a thread.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from redis import Redis
+from redis.client import Pipeline
+from redis.exceptions import RedisError
+from rq import Queue, SimpleWorker
+from rq.executions import Execution
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from rq.worker import WorkerStatus
+
+from .keys import QUEUES
+
+_BEAT_EVERY_S = 5.0
+# How soon after its last beat a worker counts as dead. A busy machine may delay a beat.
+_ALIVE_FOR_S = 25
+# RQ waits for jobs this much shorter than its ``worker_ttl``, then looks after dead workers' jobs.
+_RQ_MARGIN_S = 15
+_LOOK_EVERY_S = 5
+
+
+class EncodeWorker(SimpleWorker):
+    """One worker process on the three queues.
+
+    Args:
+        redis: where the queues are.
+        description: fields kept beside the worker in Redis, such as its device.
+    """
+
+    def __init__(self, redis: Redis, description: Mapping[str, str]) -> None:
+        self._description = description
+        super().__init__(
+            list(QUEUES),
+            connection=redis,
+            serializer=JSONSerializer,
+            worker_ttl=_LOOK_EVERY_S + _RQ_MARGIN_S,
+            maintenance_interval=_LOOK_EVERY_S,
+            log_job_description=False,
+        )
+
+    @property
+    def is_stop_requested(self) -> bool:
+        """Whether SIGTERM or SIGINT came."""
+        return self._stop_requested
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Do a job in this process, beating meanwhile."""
+        execution = self.prepare_execution(job)
+        with self._beating(job, execution):
+            self.perform_job(job, queue, execution)
+        self.set_state(WorkerStatus.IDLE)
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """Say that this worker is alive; RQ asks for longer times than we believe it."""
+        super().heartbeat(_ALIVE_FOR_S, pipeline)
+        connection = self.connection if pipeline is None else pipeline
+        for name, value in self._description.items():
+            connection.hset(self.key, name, value)
+
+    def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
+        """How long a job without a beat counts as alive, seconds."""
+        return _ALIVE_FOR_S
+
+    def handle_job_failure(self, job: Job, queue: Queue, *args: Any, **kwargs: Any) -> None:
+        """A job that raised is over: it would raise again. Retries are for dead workers' jobs."""
+        job.retries_left = 0
+        super().handle_job_failure(job, queue, *args, **kwargs)
+
+    @contextmanager
+    def _beating(self, job: Job, execution: Execution) -> Iterator[None]:
+        is_done = threading.Event()
+
+        def beat() -> None:
+            while not is_done.wait(_BEAT_EVERY_S):
+                try:
+                    self.maintain_heartbeats(job, execution)
+                except RedisError as error:
+                    self.log.warning("no heartbeat, Redis is away (%s)", type(error).__name__)
+
+        thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            is_done.set()
+            thread.join()

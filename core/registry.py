@@ -127,7 +127,7 @@ _ROWS = (
         ),
         filename="nano.safetensors",
         licence="Apache-2.0",
-        sha256="9806f25e83a41d69f9896eb54b72adc3f37b48a186f43d813f45b694da037b46",
+        sha256="8dabb50eb05666ee4c2a07180b94795b24e0fdd3224e4357899517eea1562db3",
         is_bounded_by_box=True,
         automatic_masks=AutomaticMaskConfig(
             min_predicted_iou=0.45,

@@ -1,20 +1,69 @@
 """Label Studio's words in, Label Studio's words out."""
 
 from .app import create_app
+from .background import BackgroundRuns, WarmStart
 from .brush import encode_brush_rle
-from .errors import BackendError
+from .errors import (
+    BackendError,
+    LabelStudioError,
+    LabelStudioTokenRefused,
+    LabelStudioUnreachable,
+    PredictionRefused,
+    ProjectMissing,
+    RunConflict,
+    RunMissing,
+    TaskMissing,
+)
 from .images import ImageFetcher
-from .prediction_service import EmbeddingSource, PredictionService
+from .job_resources import JobResources, set_job_resources
+from .label_config import LabelConfig, parse_label_config
+from .label_studio_account import LabelStudioAccount
+from .label_studio_answers import Project
+from .label_studio_client import LabelStudioClient
+from .label_studio_session import LabelStudioSession
+from .labeled_task import LabeledTask, Prediction
+from .prediction_service import PredictionService
+from .project_work import ProjectWork
 from .projects import Projects
-from .settings import BackendSettings
+from .settings import BackendSettings, Prelabel
+from .task_labeler import LabelingPlan, TaskLabeler, TaskPrompt
+from .task_predictor import EmbeddingSource
+from .task_prompts import BoxPrompt, PromptSource
 
 __all__ = [
     "BackendError",
     "BackendSettings",
+    "BackgroundRuns",
+    "BoxPrompt",
     "EmbeddingSource",
     "ImageFetcher",
+    "JobResources",
+    "LabelConfig",
+    "LabelStudioAccount",
+    "LabelStudioClient",
+    "LabelStudioError",
+    "LabelStudioSession",
+    "LabelStudioTokenRefused",
+    "LabelStudioUnreachable",
+    "LabeledTask",
+    "LabelingPlan",
+    "Prediction",
+    "PredictionRefused",
     "PredictionService",
+    "Prelabel",
+    "Project",
+    "ProjectMissing",
+    "ProjectWork",
     "Projects",
+    "PromptSource",
+    "RunConflict",
+    "RunMissing",
+    "TaskLabeler",
+    "TaskMissing",
+    "TaskPrompt",
+    "WarmStart",
     "create_app",
     "encode_brush_rle",
+    "parse_label_config",
+    "set_job_resources",
 ]

@@ -6,10 +6,18 @@
     │   ├── PromptInvalid                    400  bad_prompt
     │   └── UnknownLabel                     400  unknown_label
     ├── LoginRequired                        401  login_required
+    ├── RunMissing                           404  run_missing
+    ├── RunConflict                          409  run_conflict
     ├── RequestTooLarge                      413  request_too_large
     ├── ImageUnusable                        422  image_unusable
     │   ├── ImageMissing                     422  image_missing
     │   └── ImageSourceRefused               422  image_source_refused
+    ├── LabelStudioError                     502  label_studio_error
+    │   ├── LabelStudioUnreachable           502  label_studio_unreachable
+    │   ├── LabelStudioTokenRefused          502  label_studio_token_refused
+    │   ├── ProjectMissing                   404  project_missing
+    │   ├── TaskMissing                      422  task_missing
+    │   └── PredictionRefused                422  prediction_refused
     ├── InternalError                        500  internal_error
     ├── ImageHostError                       502  image_host_error
     │   ├── ImageHostUnreachable             502  image_host_unreachable
@@ -86,6 +94,20 @@ class LoginRequired(BackendError):
     }
 
 
+class RunMissing(BackendError):
+    """There is no run of this id."""
+
+    status = 404
+    code = "run_missing"
+
+
+class RunConflict(BackendError):
+    """The run is not in a state for this, or its workers have another model."""
+
+    status = 409
+    code = "run_conflict"
+
+
 class RequestTooLarge(BackendError):
     """The request body is larger than this service reads."""
 
@@ -139,6 +161,46 @@ class LabelStudioUnknown(ImageHostError):
     """The image lies in Label Studio, and nobody said where that is."""
 
     code = "label_studio_unknown"
+
+
+class LabelStudioError(BackendError):
+    """Label Studio's API answers with something that cannot be used."""
+
+    status = 502
+    code = "label_studio_error"
+
+
+class LabelStudioUnreachable(LabelStudioError):
+    """Label Studio's API did not answer for as long as the caller was patient."""
+
+    code = "label_studio_unreachable"
+
+
+class LabelStudioTokenRefused(LabelStudioError):
+    """Label Studio's API wants a token, or refuses the one it was shown."""
+
+    code = "label_studio_token_refused"
+
+
+class ProjectMissing(LabelStudioError):
+    """Label Studio has no such project, or the token's user may not see it."""
+
+    status = 404
+    code = "project_missing"
+
+
+class TaskMissing(LabelStudioError):
+    """Label Studio has no such task any more."""
+
+    status = 422
+    code = "task_missing"
+
+
+class PredictionRefused(LabelStudioError):
+    """Label Studio does not take this prediction; asking again does not help."""
+
+    status = 422
+    code = "prediction_refused"
 
 
 class EncoderUnavailable(BackendError):

@@ -2,6 +2,7 @@
 
 import httpx
 
+from .cloud_uri import find_cloud_uri, is_cloud_uri, resolve_cloud_uri
 from .errors import ImageSourceRefused
 from .label_studio_account import LabelStudioAccount, require_account
 
@@ -9,19 +10,24 @@ _SCHEMES = ("http", "https")
 _LOCAL_FILES_PATH = "/data/local-files/"
 
 
-def locate_image(source: str, account: LabelStudioAccount | None) -> httpx.URL:
+def locate_image(
+    source: str, account: LabelStudioAccount | None, task_id: int | str | None = None
+) -> httpx.URL:
     """The URL to fetch a task's image from.
 
     Args:
-        source: a path in Label Studio, or a URL.
+        source: a path in Label Studio, a URL, or a cloud URI.
         account: the project's Label Studio.
+        task_id: the task, without which no cloud URI is opened.
 
     Raises:
-        ImageSourceRefused: it is neither, or of a scheme that is not fetched.
-        LabelStudioUnknown: it is a path and there is no account.
+        ImageSourceRefused: it is none of these, or of a scheme that is not fetched.
+        LabelStudioUnknown: it is a path or a cloud URI and there is no account.
     """
     source = source.strip()
     try:
+        if is_cloud_uri(source):
+            return resolve_cloud_uri(source, account, task_id)
         if source.startswith("/") and not source.startswith("//"):
             return require_account(account, source.partition("?")[0]).resolve(source)
         url = check_scheme(httpx.URL(source))
@@ -39,8 +45,8 @@ def check_scheme(url: httpx.URL) -> httpx.URL:
     if url.scheme not in _SCHEMES or not url.host:
         raise ImageSourceRefused(
             f"images of the scheme {url.scheme + '://' if url.scheme else 'none'!r} are not "
-            "fetched; http, https, data: URIs and Label Studio's own paths are. For cloud storage, "
-            "turn on 'Use pre-signed URLs' in the project's storage settings"
+            "fetched; http, https, data: URIs, Label Studio's own paths, and s3://, gs:// and "
+            "azure-blob:// through Label Studio are"
         )
     return url
 
@@ -50,4 +56,5 @@ def describe_url(url: httpx.URL) -> str:
     shown = f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}{url.path}"
     if url.path.endswith(_LOCAL_FILES_PATH):
         shown += f"?d={url.params.get('d', '')}"
-    return shown
+    uri = find_cloud_uri(url)
+    return f"{shown} ({uri})" if uri else shown

@@ -2,6 +2,7 @@
 
 import httpx
 
+from .cloud_uri import find_cloud_uri
 from .errors import (
     BackendError,
     ImageHostError,
@@ -11,14 +12,10 @@ from .errors import (
 )
 from .image_location import describe_url
 from .label_studio_account import LabelStudioAccount
+from .label_studio_token import TWO_KINDS
 
 _UPLOADS = "/data/upload/"
 _PRINTED_BY_BROWSERS = ("text/html", "application/xhtml+xml")
-_TWO_KINDS = (
-    "Label Studio has two kinds: a legacy token and a personal access token; in its organization's "
-    "settings either kind can be turned off, and the token /setup brings is always a legacy one. "
-    "Set LABEL_STUDIO_API_KEY to a token that is turned on, and LABEL_STUDIO_URL with it"
-)
 
 
 def check_response(
@@ -35,6 +32,11 @@ def check_response(
     own = account if account is not None and account.owns(url) else None
     if response.status_code in (401, 403):
         raise _explain_refusal(url, own, f"answered {response.status_code}")
+    if response.status_code == 404 and own is not None and find_cloud_uri(url):
+        raise ImageMissing(
+            f"{describe_url(url)}: Label Studio cannot open it (404); has its project a source "
+            "storage of this bucket (Settings, Cloud Storage), and is the task still there?"
+        )
     if response.status_code in (404, 410):
         raise ImageMissing(
             f"{describe_url(url)} is gone ({response.status_code}); was the file moved or deleted?"
@@ -56,7 +58,8 @@ def make_alias(
     """A name for this content that stays the same until the host says otherwise.
 
     Args:
-        url: the first hop: the last one may be signed anew each time.
+        url: the first hop: the last one may be signed anew each time. Of a cloud URI, that URI is
+            taken in its place: the URL holds a task's id, and those are used again.
         response: the last hop.
         account: the project's Label Studio, which sends no validators for its uploads; it writes
             each under a new random name, so that there the URL alone tells versions apart.
@@ -70,7 +73,9 @@ def make_alias(
     modified, length = response.headers.get("Last-Modified"), _content_length(response)
     if etag is None and (modified is None or length is None):
         return None
-    return "\n".join(str(part) for part in (url, etag, modified, length))
+    uri = find_cloud_uri(url) if account is not None and account.owns(url) else None
+    name = url if uri is None or account is None else f"{account.base_url} {uri}"
+    return "\n".join(str(part) for part in (name, etag, modified, length))
 
 
 def explain_too_large(url: httpx.URL, size: str, max_bytes: int) -> ImageUnusable:
@@ -96,7 +101,7 @@ def _explain_refusal(url: httpx.URL, own: LabelStudioAccount | None, happened: s
         )
     return ImageTokenRefused(
         f"{shown}: Label Studio refuses the token it was shown; it is wrong, expired, of the wrong "
-        f"kind, or its user may not open this project. {_TWO_KINDS}"
+        f"kind, or its user may not open this project. {TWO_KINDS}"
     )
 
 

@@ -2,13 +2,13 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import httpx
 
-from .addresses import check_addresses, resolve_host
+from .addresses import IPAddress, check_addresses, resolve_host
 from .data_uri import SCHEME, decode_data_uri
 from .errors import ImageHostError, ImageHostUnreachable
 from .image_location import check_scheme, describe_url, locate_image
@@ -70,12 +70,19 @@ class ImageFetcher:
         self._tokens = TokenExchange(self._transport, clock)
 
     @contextmanager
-    def open(self, source: str, account: LabelStudioAccount | None) -> Iterator[ImageSource]:
+    def open(
+        self,
+        source: str,
+        account: LabelStudioAccount | None,
+        task_id: int | str | None = None,
+    ) -> Iterator[ImageSource]:
         """Open an image; its content is read only when asked for.
 
         Args:
-            source: what the task says: a ``data:`` URI, a path in Label Studio, or a URL.
+            source: what the task says: a ``data:`` URI, a path in Label Studio, a URL, or a cloud
+                URI such as ``s3://bucket/dog.jpg``.
             account: the project's Label Studio.
+            task_id: the task, without which no cloud URI is opened.
 
         Raises:
             ImageUnusable, ImageMissing, ImageSourceRefused: the image cannot be used.
@@ -84,7 +91,7 @@ class ImageFetcher:
         if source[: len(SCHEME)].lower() == SCHEME:
             yield ImageSource(None, lambda: decode_data_uri(source, self._max_bytes))
             return
-        url = locate_image(source, account)
+        url = locate_image(source, account, task_id)
         deadline = self._clock() + self._timeout_s
         response, final_url = self._follow(url, account, deadline)
         try:
@@ -113,18 +120,35 @@ class ImageFetcher:
     def _send(
         self, url: httpx.URL, account: LabelStudioAccount | None, deadline: float
     ) -> httpx.Response:
-        """Connect to the first address that answers, and read the response's headers."""
+        """Send to a checked address, with the token where it belongs."""
         own = account if account is not None and account.owns(url) else None
         addresses = resolve_host(url.host, origin_of(url)[2])
         if not self._is_private_address_allowed:
             check_addresses(url.host, addresses, is_label_studio=own is not None)
-        headers = _make_headers(url, self._tokens.make_header(own) if own else None)
+        authorization = self._tokens.make_header(own) if own else None
+        response = self._connect(url, addresses, authorization, deadline)
+        if response.status_code == 401 and own and self._tokens.forget(authorization):
+            response.close()
+            authorization = self._tokens.make_header(own)
+            response = self._connect(url, addresses, authorization, deadline)
+        return response
+
+    def _connect(
+        self,
+        url: httpx.URL,
+        addresses: Sequence[IPAddress],
+        authorization: str | None,
+        deadline: float,
+    ) -> httpx.Response:
+        """Connect to the first address that answers, and read the response's headers."""
+        headers = _make_headers(url, authorization)
+        remaining = list(addresses)
         while True:
-            address = addresses.pop(0)
+            address = remaining.pop(0)
             try:
                 return self._request(url.copy_with(host=str(address)), url.host, headers, deadline)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                if not addresses:
+                if not remaining:
                     raise _explain_unreachable(url, error) from error
             except httpx.TimeoutException as error:
                 raise self._explain_timeout(url) from error

@@ -15,6 +15,13 @@ _EXCHANGE_PATH = "/api/token/refresh"
 _TIMEOUT_S = 10.0
 # Label Studio's short-lived tokens are good for five minutes.
 _KEEP_S = 240.0
+_SCHEME = "Bearer "
+
+TWO_KINDS = (
+    "Label Studio has two kinds: a legacy token and a personal access token; in its organization's "
+    "settings either kind can be turned off, and the token /setup brings is always a legacy one. "
+    "Set LABEL_STUDIO_API_KEY to a token that is turned on, and LABEL_STUDIO_URL with it"
+)
 
 
 class TokenExchange:
@@ -59,7 +66,23 @@ class TokenExchange:
             if self._clock() >= expires_at:
                 kept = self._exchange(account, token)
                 self._kept = {key: (kept, self._clock() + _KEEP_S)}
-        return f"Bearer {kept}"
+        return _SCHEME + kept
+
+    def forget(self, header: str | None) -> bool:
+        """Do not use a short-lived token again: Label Studio refused it before it was to expire.
+
+        Args:
+            header: what ``make_header`` returned and Label Studio answered 401 to.
+
+        Returns:
+            Whether a new header is worth a try; a legacy token or none is refused for good.
+        """
+        if header is None or not header.startswith(_SCHEME):
+            return False
+        refused = header.removeprefix(_SCHEME)
+        with self._lock:  # not one that another thread has got anew in the meantime
+            self._kept = {key: kept for key, kept in self._kept.items() if kept[0] != refused}
+        return True
 
     def _exchange(self, account: LabelStudioAccount, token: str) -> str:
         url = account.resolve(_EXCHANGE_PATH)
@@ -85,6 +108,11 @@ class TokenExchange:
                 f"{describe_url(url)} refuses the personal access token ({response.status_code}): "
                 "it is wrong, expired or revoked. Make a new one on Label Studio's account page "
                 "and set LABEL_STUDIO_API_KEY"
+            )
+        if response.status_code == 429 or response.status_code >= 500:
+            raise ImageHostUnreachable(
+                f"{describe_url(url)} answers {response.status_code}; is Label Studio starting, or "
+                "overloaded?"
             )
         return _read_access_token(httpx.Response(response.status_code, content=content), url)
 

@@ -36,6 +36,7 @@ def fetch(
     source: str,
     account: LabelStudioAccount | None = None,
     fetcher: ImageFetcher | None = None,
+    task_id: int | str | None = None,
 ) -> bytes:
-    with (fetcher or shared_fetcher()).open(source, account) as image:
+    with (fetcher or shared_fetcher()).open(source, account, task_id) as image:
         return image.read()

@@ -6,9 +6,11 @@ import pytest
 
 from labelstudio_backend.errors import (
     ImageHostError,
+    ImageHostUnreachable,
     ImageTokenRefused,
 )
 
+from ..label_studio_stand_in import LabelStudioStandIn
 from .conftest import TOKEN
 from .fetching import account_on, fetch, make_fetcher
 from .image_host import Host
@@ -33,6 +35,32 @@ def test_a_personal_access_token_is_exchanged_once_for_a_short_lived_one(host: H
 def test_a_revoked_personal_access_token_is_told(host: Host) -> None:
     host.serve("/api/token/refresh", b"{}", 401)
     with pytest.raises(ImageTokenRefused, match="personal access token"):
+        fetch("/data/dog.png", account_on(host.url, PERSONAL_ACCESS_TOKEN))
+
+
+def test_a_short_lived_token_that_is_refused_early_is_exchanged_anew_once() -> None:
+    with LabelStudioStandIn() as studio:
+        path = studio.add_image("dog.png", b"png")
+        account, fetcher = account_on(studio.url, studio.personal_access_token), make_fetcher()
+        assert fetch(path, account, fetcher) == b"png"
+        studio.expire_tokens()
+        assert fetch(path, account, fetcher) == b"png"
+        assert studio.requests.count("POST /api/token/refresh") == 2
+        studio.answer_next("GET", 401, times=2)
+        with pytest.raises(ImageTokenRefused):
+            fetch(path, account, fetcher)
+
+
+def test_a_refused_legacy_token_is_not_tried_again(host: Host) -> None:
+    host.serve("/data/dog.png", b"", 401)
+    with pytest.raises(ImageTokenRefused):
+        fetch("/data/dog.png", account_on(host.url))
+    assert len(host.requests) == 1
+
+
+def test_an_exchange_that_fails_for_now_is_no_wrong_url(host: Host) -> None:
+    host.serve("/api/token/refresh", b"<html>Bad Gateway", 502)
+    with pytest.raises(ImageHostUnreachable, match="answers 502"):
         fetch("/data/dog.png", account_on(host.url, PERSONAL_ACCESS_TOKEN))
 
 

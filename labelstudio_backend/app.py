@@ -1,36 +1,39 @@
 """Label Studio's ML protocol over HTTP."""
 
 import logging
-from collections.abc import Mapping
-from typing import TypeVar
 
 from fastapi import FastAPI, Request, Response
-from pydantic import BaseModel, ValidationError
-from pydantic_core import to_json
+from redis.exceptions import RedisError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import ClientDisconnect
+
+from core import EfficientSAMError
+from worker import WorkerError, explain_redis_error
 
 from .basic_auth import BasicAuth
-from .errors import BackendError, InternalError, RequestInvalid, RequestTooLarge
+from .errors import BackendError, InternalError, translate_error
+from .http_bodies import ReadBody, make_answer, parse_body, read_bounded
 from .prediction_service import PredictionService
+from .project_routes import add_project_routes
+from .project_work import ProjectWork
 from .protocol import PredictRequest, SetupRequest, ValidateRequest, WebhookEvent
 from .settings import BackendSettings
 
 logger = logging.getLogger(__name__)
 
-_Body = TypeVar("_Body", bound=BaseModel)
 _MODEL_CLASS = "EfficientSAM"
-_SHOWN_PROBLEMS = 5
 
 
-def create_app(service: PredictionService, settings: BackendSettings) -> FastAPI:
+def create_app(
+    service: PredictionService, settings: BackendSettings, work: ProjectWork | None = None
+) -> FastAPI:
     """The ASGI application.
 
     Args:
         service: answers the questions.
         settings: login and request size.
+        work: whole projects; None leaves out what needs Redis: runs, warm starts, status.
     """
     app = FastAPI(
         title="EfficientSAM for Label Studio",
@@ -39,22 +42,33 @@ def create_app(service: PredictionService, settings: BackendSettings) -> FastAPI
         middleware=_make_middleware(settings),
         exception_handlers={
             BackendError: answer_error,
+            EfficientSAMError: answer_error,
+            WorkerError: answer_error,
+            RedisError: answer_error,
             HTTPException: answer_error,
             Exception: answer_error,
         },
     )
-    _add_routes(app, service, settings.request_max_bytes)
+
+    async def read_body(request: Request) -> bytes:
+        return await read_bounded(request, settings.request_max_bytes)
+
+    _add_routes(app, service, work, read_body)
+    if work is not None:
+        add_project_routes(app, work, read_body)
     if settings.label_studio_api_key is not None and settings.label_studio_url is None:
         logger.warning("LABEL_STUDIO_API_KEY is sent nowhere, because LABEL_STUDIO_URL is not set")
     return app
 
 
-def _add_routes(app: FastAPI, service: PredictionService, max_bytes: int) -> None:
+def _add_routes(
+    app: FastAPI, service: PredictionService, work: ProjectWork | None, read_body: ReadBody
+) -> None:
     @app.get("/health")
     @app.get("/")
     async def health() -> Response:
         """Whether this process answers; never waits for a prediction."""
-        return _answer(
+        return make_answer(
             {
                 "status": "UP",
                 "model_class": _MODEL_CLASS,
@@ -65,37 +79,37 @@ def _add_routes(app: FastAPI, service: PredictionService, max_bytes: int) -> Non
     @app.get("/versions")
     async def versions() -> Response:
         """The model versions there are to choose from."""
-        return _answer({"versions": [service.model_version]})
+        return make_answer({"versions": [service.model_version]})
 
     @app.post("/setup")
     async def setup(request: Request) -> Response:
         """Label Studio introduces itself and a project."""
-        service.set_up(_parse(SetupRequest, await _read_body(request, max_bytes)))
-        return _answer({"model_version": service.model_version})
+        service.set_up(parse_body(SetupRequest, await read_body(request)))
+        return make_answer({"model_version": service.model_version})
 
     @app.post("/validate")
     async def validate(request: Request) -> Response:
         """Whether a label config works with this service, and what to change when it does not."""
-        config = _parse(ValidateRequest, await _read_body(request, max_bytes))
+        config = parse_body(ValidateRequest, await read_body(request))
         problems = service.find_problems(config.label_config)
-        return _answer({"is_valid": not problems, "problems": problems})
+        return make_answer({"is_valid": not problems, "problems": problems})
 
     @app.post("/webhook")
     async def webhook(request: Request) -> Response:
         """Label Studio tells of an event; answered at once, it waits one second only."""
-        event = _parse(WebhookEvent, await _read_body(request, max_bytes))
-        project_id = event.project.id if event.project else None
-        logger.info("webhook action=%.40r project=%.40r", event.action, project_id)
-        return _answer({"status": "ok"})
+        event = parse_body(WebhookEvent, await read_body(request))
+        if work is not None:
+            work.handle_event(event)
+        return make_answer({"status": "ok"})
 
     @app.post("/predict")
     async def predict(request: Request) -> Response:
         """A click, or tasks to label without one."""
-        body = await _read_body(request, max_bytes)
+        body = await read_body(request)
 
         # Reading and writing masks takes time too: all of it off the event loop.
         def answer() -> Response:
-            return _answer({"results": service.predict(_parse(PredictRequest, body))})
+            return make_answer({"results": service.predict(parse_body(PredictRequest, body))})
 
         return await run_in_threadpool(answer)
 
@@ -107,6 +121,10 @@ async def answer_error(request: Request, error: Exception) -> Response:
         answer.status, answer.code = error.status_code, "no_such_call"
     elif isinstance(error, BackendError):
         answer = error
+    elif isinstance(error, RedisError):
+        answer = translate_error(explain_redis_error(error))
+    elif isinstance(error, EfficientSAMError | WorkerError):
+        answer = translate_error(error)
     else:
         logger.error("%s failed", request.url.path, exc_info=error)
         answer = InternalError("a fault of this service; its log has the traceback")
@@ -115,7 +133,7 @@ async def answer_error(request: Request, error: Exception) -> Response:
         request.method, request.url.path, answer.status, answer.code, answer.subject, answer.detail,
     )  # fmt: skip
     content = {"error": answer.code, "detail": answer.detail}
-    return _answer(content, status=answer.status, headers=answer.headers)
+    return make_answer(content, status=answer.status, headers=answer.headers)
 
 
 def _make_middleware(settings: BackendSettings) -> list[Middleware]:
@@ -124,39 +142,3 @@ def _make_middleware(settings: BackendSettings) -> list[Middleware]:
         return []
     login = {"user": user, "password": password.get_secret_value()}
     return [Middleware(BasicAuth, **login, answer_error=answer_error)]
-
-
-def _answer(
-    content: object, status: int = 200, headers: Mapping[str, str] | None = None
-) -> Response:
-    # Masks are long lists of integers: pydantic writes them several times as fast as `json`.
-    return Response(to_json(content), status, headers, "application/json")
-
-
-async def _read_body(request: Request, max_bytes: int) -> bytes:
-    body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > max_bytes:
-                raise RequestTooLarge(
-                    f"the request has more than {max_bytes:,} bytes; select fewer tasks at once, "
-                    "or raise ESAM_REQUEST_MAX_BYTES"
-                )
-    except ClientDisconnect as error:
-        raise RequestInvalid("the caller hung up before its request was read") from error
-    return bytes(body)
-
-
-def _parse(body_type: type[_Body], body: bytes) -> _Body:
-    try:
-        return body_type.model_validate_json(body)
-    except ValidationError as error:
-        problems = [
-            f"{'.'.join(map(str, problem['loc'])) or 'body'}: {problem['msg']}"
-            for problem in error.errors(include_input=False, include_url=False)
-        ]
-        shown = "; ".join(problems[:_SHOWN_PROBLEMS])
-        if len(problems) > _SHOWN_PROBLEMS:
-            shown += f"; and {len(problems) - _SHOWN_PROBLEMS} more"
-        raise RequestInvalid(f"the request cannot be read: {shown}") from None

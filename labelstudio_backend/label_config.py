@@ -75,6 +75,11 @@ class LabelConfig:
             f"could not carry it. Labels by brush tag: {known}. Give both tags the same labels"
         )
 
+    def find_drawn_images(self) -> list[str]:
+        """The image tags that a brush tag draws on, in the order of the label config."""
+        drawn_on = {name for brush in self.brushes for name in brush.to_names}
+        return [name for name in self.data_keys if name in drawn_on]
+
     def find_image_name(self, to_name: str | None) -> str:
         """The image tag a prompt lies on; a prompt that names none means the only one.
 

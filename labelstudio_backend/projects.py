@@ -45,3 +45,11 @@ class Projects:
         """The latest setup of a project, None when there was none since this process started."""
         with self._lock:
             return self._setups.get(project) if project is not None else None
+
+    def find_by_id(self, project_id: int | str | None) -> ProjectSetup | None:
+        """The latest setup of a project whose time of creation is not known."""
+        with self._lock:
+            for project in reversed(self._setups):
+                if project.partition(".")[0] == str(project_id):
+                    return self._setups[project]
+        return None

@@ -1,8 +1,24 @@
-"""Label Studio's requests, as far as they are read; unknown fields are skipped, not refused."""
+"""Label Studio's requests, as far as they are read; unknown fields are skipped, not refused.
 
+A call fails over what it asks for, never over what lies stored in a task: regions of any kind, made
+by anybody, come along with it. Masks among them are long, so nothing here hands them to Python.
+"""
+
+from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, SecretStr
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    GetCoreSchemaHandler,
+    OnErrorOmit,
+    SecretStr,
+)
+from pydantic_core import CoreSchema, core_schema
 
 Percent = FiniteFloat
 """Percent of the image's width for x and widths, of its height for y and heights."""
@@ -70,16 +86,70 @@ class PredictParams(_Message):
     context: PredictContext | None = None
 
 
-class Task(_Message):
-    """A task, without its annotations and predictions: they are long and not needed.
+@dataclass(frozen=True)
+class _Unreadable:
+    """Takes the place of a stored value that is not of the declared type.
+
+    A validator function would do the same, but it would be handed each mask as a Python list.
+    """
+
+    instead: object = None
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        inner = handler(source)
+        return core_schema.with_default_schema(inner, default=self.instead, on_error="default")
+
+
+class StoredRegion(ContextRegion):
+    """A region that lies in a task, of whatever kind; what is malformed in it reads as missing."""
+
+    to_name: Annotated[str | None, _Unreadable()] = None
+    original_width: Annotated[int | None, Field(gt=0), _Unreadable()] = None
+    original_height: Annotated[int | None, Field(gt=0), _Unreadable()] = None
+    image_rotation: Annotated[FiniteFloat | None, _Unreadable()] = None
+    is_positive: Annotated[bool | None, _Unreadable()] = None
+    value: Annotated[RegionValue, _Unreadable(RegionValue())] = RegionValue()
+
+
+class StoredResult(_Message):
+    """An annotation, a draft or a prediction of a task, without the masks in it.
 
     Attributes:
-        id: not unique over time; for the log only.
+        id: unique among those of its kind at one time.
+        result: its regions; what has no type is left out.
+        model_version: of a prediction, what made it.
+        was_cancelled: of an annotation, whether the task was skipped with it.
+        updated_at: when it was last saved.
+    """
+
+    id: Annotated[int | None, _Unreadable()] = None
+    result: Annotated[tuple[OnErrorOmit[StoredRegion], ...], _Unreadable(())] = ()
+    model_version: Annotated[str | None, _Unreadable()] = None
+    was_cancelled: Annotated[bool, _Unreadable(False)] = False
+    updated_at: Annotated[AwareDatetime | None, _Unreadable()] = None
+
+
+_StoredResults = Annotated[tuple[OnErrorOmit[StoredResult], ...], _Unreadable(())]
+
+
+class Task(_Message):
+    """A task, in a call of Label Studio's or as its API answers it.
+
+    Attributes:
+        id: not unique over time: never part of a key.
         data: the task's fields by name.
+        annotations: what annotators submitted; where the API answers ids alone, none.
+        drafts: what they have not submitted yet; not sent with "Retrieve predictions".
+        predictions: what models said.
     """
 
     id: int | str | None = None
     data: dict[str, object] = {}
+    annotations: _StoredResults = ()
+    drafts: _StoredResults = ()
+    predictions: _StoredResults = ()
 
 
 def _project_key(value: object) -> object:
@@ -124,10 +194,12 @@ class WebhookProject(_Message):
     """The project a webhook event happened in."""
 
     id: int | str | None = None
+    label_config: str | None = None
 
 
 class WebhookEvent(_Message):
     """Body of ``POST /webhook``."""
 
     action: str
+    tasks: tuple[Task, ...] = ()
     project: WebhookProject | None = None

@@ -15,7 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from core import MaskPrediction, Prompt
+import numpy as np
+from numpy.typing import NDArray
+
+from core import Prompt
 
 from .brush import encode_brush_rle
 from .errors import PromptInvalid
@@ -68,15 +71,20 @@ class ObjectPrompt:
         )
 
 
+def is_prompt(region: ContextRegion) -> bool:
+    """Whether a region is a keypoint or a rectangle."""
+    return region.type in _KEYPOINTS + _RECTANGLES
+
+
 def select_prompt_regions(regions: Sequence[ContextRegion]) -> list[ContextRegion]:
     """The keypoints and rectangles among the context's regions.
 
     Raises:
         PromptInvalid: there is none, or they lie on several images or on a turned one.
     """
-    prompts = [r for r in regions if r.type in _KEYPOINTS + _RECTANGLES]
+    prompts = [r for r in regions if is_prompt(r)]
     for region in regions:
-        if region not in prompts:
+        if not is_prompt(region):
             logger.debug("context region ignored type=%s", region.type)
     if not prompts:
         types = ", ".join(sorted({r.type for r in regions})) or "none"
@@ -162,18 +170,35 @@ def group_objects(regions: Sequence[ContextRegion], size_hw: tuple[int, int]) ->
     return objects
 
 
+def clip_box(box_xyxy_px: BoxXyxyPx, size_hw: tuple[int, int]) -> BoxXyxyPx:
+    """The part of a box that lies on the image; a box beside the image as it is.
+
+    Args:
+        box_xyxy_px: two opposite corners, original pixels.
+        size_hw: original (height, width).
+    """
+    height_px, width_px = size_hw
+    x0, x1 = sorted(box_xyxy_px[::2])
+    y0, y1 = sorted(box_xyxy_px[1::2])
+    if x0 < width_px and x1 > 0 and y0 < height_px and y1 > 0:
+        x0, x1 = max(x0, 0.0), min(x1, float(width_px))
+        y0, y1 = max(y0, 0.0), min(y1, float(height_px))
+    return x0, y0, x1, y1
+
+
 def make_brush_region(
-    prediction: MaskPrediction, brush: ControlTag, image_name: str, labels: Labels
+    mask: NDArray[np.bool_], score: float, brush: ControlTag, image_name: str, labels: Labels
 ) -> dict[str, object]:
     """The region that Label Studio draws for a mask.
 
     Args:
-        prediction: its mask must hold at least one pixel.
+        mask: (H, W) bool in the original frame, with at least one pixel.
+        score: its predicted IoU, from 0 to 1.
         brush: the tag that the region belongs to.
         image_name: the image tag it lies on.
         labels: labels that the brush tag has.
     """
-    height_px, width_px = prediction.mask.shape
+    height_px, width_px = mask.shape
     return {
         "id": uuid4().hex[:10],
         "from_name": brush.name,
@@ -182,11 +207,11 @@ def make_brush_region(
         "original_width": width_px,
         "original_height": height_px,
         "image_rotation": 0,
-        "score": prediction.score,
+        "score": score,
         "readonly": False,
         "value": {
             "format": "rle",
-            "rle": encode_brush_rle(prediction.mask),
+            "rle": encode_brush_rle(mask),
             "brushlabels": list(labels),
         },
     }
@@ -216,11 +241,7 @@ def _read_box(region: ContextRegion, size_hw: tuple[int, int]) -> BoxXyxyPx:
     cos, sin = math.cos(angle), math.sin(angle)
     corners = [(a * cos - d * sin, a * sin + d * cos) for a in (0, across_px) for d in (0, down_px)]
     xs, ys = [x_px + dx for dx, _ in corners], [y_px + dy for _, dy in corners]
-    x0, x1, y0, y1 = min(xs), max(xs), min(ys), max(ys)
-    if x0 < width_px and x1 > 0 and y0 < height_px and y1 > 0:
-        x0, x1 = max(x0, 0.0), min(x1, float(width_px))
-        y0, y1 = max(y0, 0.0), min(y1, float(height_px))
-    return x0, y0, x1, y1
+    return clip_box((min(xs), min(ys), max(xs), max(ys)), size_hw)
 
 
 def _holds(object_prompt: ObjectPrompt, keypoint: Keypoint) -> bool:

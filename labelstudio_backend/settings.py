@@ -1,9 +1,14 @@
 """What an operator sets for the HTTP service; read from the environment in entry points only."""
 
+from typing import Literal
+
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _MIB = 1024 * 1024
+
+Prelabel = Literal["off", "regions", "everything"]
+"""Where the prompts of tasks come from when nobody clicks; ``off`` predicts nothing then."""
 
 
 class BackendSettings(BaseSettings):
@@ -22,6 +27,9 @@ class BackendSettings(BaseSettings):
         image_timeout_s: the longest time one image may take to arrive, seconds.
         predict_timeout_s: the longest time one click may take, seconds; Label Studio waits 100.
         request_max_bytes: the largest request body read.
+        prelabel: what is predicted when a task is opened or predictions are retrieved: ``off``,
+            nothing; ``regions``, a mask for each rectangle and keypoint stored in the task;
+            ``everything``, every mask that the model is sure of.
     """
 
     model_config = SettingsConfigDict(populate_by_name=True)
@@ -39,6 +47,7 @@ class BackendSettings(BaseSettings):
     image_timeout_s: float = Field(30.0, validation_alias="ESAM_IMAGE_TIMEOUT_S", gt=0)
     predict_timeout_s: float = Field(90.0, validation_alias="ESAM_PREDICT_TIMEOUT_S", gt=0)
     request_max_bytes: int = Field(256 * _MIB, validation_alias="ESAM_REQUEST_MAX_BYTES", gt=0)
+    prelabel: Prelabel = Field("regions", validation_alias="ESAM_PRELABEL")
 
     @field_validator(
         "label_studio_url",
@@ -51,6 +60,11 @@ class BackendSettings(BaseSettings):
     def _read_empty_as_unset(cls, value: object) -> object:
         # `LABEL_STUDIO_URL=` in an env file or in docker-compose means "not set".
         return None if isinstance(value, str) and not value.strip() else value
+
+    @field_validator("prelabel", mode="before")
+    @classmethod
+    def _read_prelabel(cls, value: object) -> object:
+        return value.strip().lower() or "regions" if isinstance(value, str) else value
 
     @field_validator("label_studio_url")
     @classmethod

@@ -9,9 +9,11 @@ import torch
 from numpy.typing import NDArray
 from redis import Redis
 
-from core import MODELS, build_model, save_checkpoint
+from core import MODELS, Predictor, build_model, load_predictor, save_checkpoint
 from esam.redis_server import PrivateRedis
 from worker import connect_redis
+
+from .worker_processes import StartWorker, WorkerProcesses
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +23,12 @@ def nano_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "random_nano.safetensors"
     save_checkpoint(build_model(MODELS["nano"].architecture), path)
     return path
+
+
+@pytest.fixture(scope="session")
+def predictor(nano_weights: Path) -> Predictor:
+    """The predictor of that checkpoint."""
+    return load_predictor("nano", nano_weights)
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +55,13 @@ def redis(redis_server: PrivateRedis) -> Iterator[Redis]:
     client.flushall()
     yield client
     client.close()
+
+
+@pytest.fixture
+def start_worker(
+    redis: Redis, redis_server: PrivateRedis, nano_weights: Path
+) -> Iterator[StartWorker]:
+    """Starts a worker on the Redis that is emptied for each test."""
+    processes = WorkerProcesses(redis, redis_server.url, nano_weights)
+    yield processes.start
+    processes.stop()

@@ -13,9 +13,14 @@ from .errors import (
     WorkerError,
 )
 from .job_queue import count_waiting_jobs, enqueue_job, find_unfinished_job
-from .jobs import encode_here
+from .jobs import encode_here, keep_embedding
 from .keys import BATCH, INTERACTIVE, PREFETCH, QUEUES
-from .redis_connection import connect_redis
+from .redis_connection import (
+    as_text,
+    connect_redis,
+    explain_redis_error,
+    redis_errors_translated,
+)
 from .settings import WorkerSettings
 
 __all__ = [
@@ -34,13 +39,17 @@ __all__ = [
     "WorkerError",
     "WorkerSettings",
     "WorkerStatus",
+    "as_text",
     "connect_redis",
     "count_waiting_jobs",
     "current_context",
     "encode_here",
     "enqueue_job",
+    "explain_redis_error",
     "find_unfinished_job",
+    "keep_embedding",
     "list_workers",
+    "redis_errors_translated",
     "set_context",
     "start_worker",
 ]

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from redis import Redis
 
-from core import read_image
+from core import ImageEmbedding, read_image
 
 from .context import WorkerContext, current_context
 from .embedding_cache import RedisEmbeddingCache
@@ -71,11 +71,16 @@ def encode_here(context: WorkerContext, content: bytes, job_id: str | None = Non
     return image_sha256
 
 
+def keep_embedding(context: WorkerContext, image_sha256: str, embedding: ImageEmbedding) -> None:
+    """Put an embedding that this process made into the cache of all."""
+    key = embedding_key(context.predictor.embedding_identity, image_sha256)
+    RedisEmbeddingCache(context.redis).put(key, embedding)
+
+
 def _encode(context: WorkerContext, image_sha256: str, content: bytes) -> None:
     started = time.perf_counter()
     embedding = context.predictor.encode(read_image(content))
-    key = embedding_key(context.predictor.embedding_identity, image_sha256)
-    RedisEmbeddingCache(context.redis).put(key, embedding)
+    keep_embedding(context, image_sha256, embedding)
     spent_ms = 1000 * (time.perf_counter() - started)
     size_hw = embedding.original_size_hw
     logger.info("encoded image=%.12s size_hw=%s ms=%.0f", image_sha256, size_hw, spent_ms)

@@ -33,6 +33,11 @@ def as_bytes(value: bytes | str | None) -> bytes | None:
     return value.encode() if isinstance(value, str) else value
 
 
+def as_text(value: object) -> str:
+    """A value that was written as text."""
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
 @contextmanager
 def redis_errors_translated(redis: Redis) -> Iterator[None]:
     """Turn the client's errors into ours.
@@ -47,10 +52,15 @@ def redis_errors_translated(redis: Redis) -> Iterator[None]:
             f"Redis at {_address(redis)} refused the password; correct it in ESAM_REDIS_URL"
         ) from error
     except RedisError as error:
-        raise RedisUnavailable(
-            f"Redis at {_address(redis)} cannot be used ({type(error).__name__}: {error}); "
-            "start it, or correct ESAM_REDIS_URL"
-        ) from error
+        raise explain_redis_error(error, f" at {_address(redis)}") from error
+
+
+def explain_redis_error(error: RedisError, where: str = "") -> RedisUnavailable:
+    """What an error of the client means; ``where`` is said after the name."""
+    return RedisUnavailable(
+        f"Redis{where} cannot be used ({type(error).__name__}: {error}); "
+        "start it, or correct ESAM_REDIS_URL"
+    )
 
 
 def _address(redis: Redis) -> str:

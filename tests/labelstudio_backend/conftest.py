@@ -2,9 +2,11 @@
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -16,6 +18,7 @@ from pydantic import SecretStr
 
 from core import ImageEmbedding, ImageError, Predictor, load_predictor, read_image
 from labelstudio_backend import BackendSettings, ImageFetcher, PredictionService, create_app
+from tests.core.lively_model import save_lively_model
 from worker import EncodeFailed
 
 from .image_host import Host, make_png, run_host
@@ -97,15 +100,18 @@ class Backend:
 
 @contextmanager
 def serve_backend(
-    predictor: Predictor, embeddings: InProcessEmbeddings, settings: BackendSettings
+    predictor: Predictor,
+    embeddings: InProcessEmbeddings,
+    settings: BackendSettings,
+    **collaborators: Any,
 ) -> Iterator[Backend]:
-    """The app on a real uvicorn in a thread."""
+    """The app on a real uvicorn in a thread; ``collaborators`` are the prediction service's."""
     images = ImageFetcher(
         max_bytes=settings.image_max_bytes,
         timeout_s=settings.image_timeout_s,
         is_private_address_allowed=settings.is_private_address_allowed,
     )
-    service = PredictionService(predictor, embeddings, images, settings)
+    service = PredictionService(predictor, embeddings, images, settings, **collaborators)
     config = uvicorn.Config(
         create_app(service, settings), host="127.0.0.1", port=0, log_config=None, ws="none"
     )
@@ -128,6 +134,17 @@ def predictor(nano_weights: Path) -> Predictor:
     return load_predictor("nano", nano_weights)
 
 
+@pytest.fixture(scope="session")
+def lively(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
+    """A model whose masks depend on the prompt; segments everything from a grid of 6 x 6."""
+    path = tmp_path_factory.mktemp("weights") / "lively.safetensors"
+    save_lively_model(path)
+    predictor = load_predictor("nano", path)
+    coarse = replace(predictor.spec.automatic_masks, points_per_side=6)
+    predictor.spec = replace(predictor.spec, automatic_masks=coarse)
+    return predictor
+
+
 @pytest.fixture
 def run_backend(predictor: Predictor) -> Iterator[RunBackend]:
     """Starts a backend with settings of the test's choice."""
@@ -136,12 +153,14 @@ def run_backend(predictor: Predictor) -> Iterator[RunBackend]:
     def run(
         predictor: Predictor = predictor,
         embeddings: InProcessEmbeddings | None = None,
+        collaborators: Mapping[str, Any] = MappingProxyType({}),
         **settings: Any,
     ) -> Backend:
         context = serve_backend(
             predictor,
             embeddings or InProcessEmbeddings(predictor),
             BackendSettings(**{"is_private_address_allowed": True, **settings}),
+            **collaborators,
         )
         running.append(context)
         return context.__enter__()

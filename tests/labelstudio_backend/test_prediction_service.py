@@ -1,16 +1,20 @@
 """Clicks over HTTP: a real uvicorn, a real image host, a small model."""
 
 import re
-from typing import Any, overload
+from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from label_studio_sdk.converter.brush import decode_rle
 
-from core import ImageEmbedding, MaskPrediction, Predictor, Prompt
-from worker import EncodeTimeout, NoWorker, RedisUnavailable, WorkerError
+from core import ImageEmbedding, Predictor, Prompt
+from labelstudio_backend import LabelStudioAccount
+from labelstudio_backend.cloud_uri import resolve_cloud_uri
+from worker import INTERACTIVE, EncodeTimeout, NoWorker, RedisUnavailable, WorkerError
 
 from .answers import DOG, LOCAL_DOG, the_error, the_prediction
+from .blind_predictor import make_blind
 from .conftest import TOKEN, Backend, InProcessEmbeddings, RunBackend
 from .image_host import Host, make_png
 from .label_studio_requests import Json, make_keypoint, make_predict, make_rectangle
@@ -52,30 +56,37 @@ def test_a_negative_click_leaves_its_pixel_out(backend: Backend, host: Host, png
     assert mask[72, 96] == 0
 
 
-class EmptyPredictor(Predictor):
-    """Finds nothing anywhere."""
+def test_a_click_on_a_cloud_image_is_resolved_with_the_id_of_its_task(
+    backend: Backend, host: Host, png: bytes
+) -> None:
+    uri = "s3://bucket/dog.png"
+    account = LabelStudioAccount(httpx.URL(host.url))
+    resolve = resolve_cloud_uri(uri, account, task_id=6)
+    host.serve(resolve.raw_path.decode("ascii"), png)
+    the_prediction(backend.predict(make_predict(uri, make_keypoint(50, 50))))
+    assert len(host.requests) == 1
 
-    @overload
-    def decode(self, embedding: ImageEmbedding, prompt: Prompt) -> MaskPrediction: ...
-    @overload
-    def decode(self, embedding: ImageEmbedding, prompt: Any) -> list[MaskPrediction]: ...
 
-    def decode(self, embedding: ImageEmbedding, prompt: Any) -> Any:
-        answers = super().decode(embedding, prompt)
-        return [
-            MaskPrediction(
-                -np.abs(a.low_res_logits) - 1, a.iou, a.best, *list(vars(a).values())[3:]
-            )
-            for a in answers
-        ]
+def test_encode_jobs_of_a_click_pass_all_others(
+    run_backend: RunBackend, predictor: Predictor, host: Host, png: bytes
+) -> None:
+    priorities = []
+
+    class Watched(InProcessEmbeddings):
+        def get_or_encode(self, image: bytes, /, **more: Any) -> ImageEmbedding:
+            priorities.append(more["priority"])
+            return super().get_or_encode(image, **more)
+
+    backend = run_backend(embeddings=Watched(predictor), label_studio_url=host.url)
+    host.serve(DOG, png)
+    the_prediction(backend.predict(make_predict(DOG, make_keypoint(50, 50))))
+    assert priorities == [INTERACTIVE]
 
 
 def test_a_click_on_nothing_is_an_empty_list_and_not_an_empty_prediction(
     run_backend: RunBackend, predictor: Predictor, host: Host, png: bytes
 ) -> None:
-    blind = EmptyPredictor.__new__(EmptyPredictor)
-    vars(blind).update(vars(predictor))
-    backend = run_backend(blind, label_studio_url=host.url)
+    backend = run_backend(make_blind(predictor), label_studio_url=host.url)
     host.serve(DOG, png)
     response = backend.predict(make_predict(DOG, make_keypoint(50, 50)))
     assert (response.status_code, response.json()) == (200, {"results": [[]]})

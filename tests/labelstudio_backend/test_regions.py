@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import MaskPrediction, PromptError
+from core import PromptError
 from labelstudio_backend.errors import PromptInvalid
 from labelstudio_backend.label_config import parse_label_config
 from labelstudio_backend.protocol import ContextRegion
@@ -187,18 +187,11 @@ def test_a_label_that_comes_as_labels_is_read_too() -> None:
 
 
 def test_a_region_is_what_label_studio_draws() -> None:
-    logits = np.full((3, 8, 8), 5, np.float32)
-    prediction = MaskPrediction(
-        low_res_logits=logits,
-        iou=np.array([0.2, 0.9, 0.4], np.float32),
-        best=1,
-        original_size_hw=(6, 10),
-        negative_points=np.empty((0, 2)),
-    )
+    mask = np.ones((6, 10), np.bool_)
     brush = parse_label_config(LABEL_CONFIG).brushes[0]
-    region = make_brush_region(prediction, brush, "image", ("Dog",))
-    assert region.pop("id") != make_brush_region(prediction, brush, "image", ("Dog",))["id"]
-    assert region.pop("score") == pytest.approx(0.9)
+    region = make_brush_region(mask, 0.9, brush, "image", ("Dog",))
+    assert region.pop("id") != make_brush_region(mask, 0.9, brush, "image", ("Dog",))["id"]
+    assert region.pop("score") == 0.9
     value = region.pop("value")
     assert isinstance(value, dict)
     assert (value["format"], value["brushlabels"]) == ("rle", ["Dog"])

@@ -48,3 +48,23 @@ def test_half_a_login_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> 
     monkeypatch.setenv(name, "half")
     with pytest.raises(ValidationError, match="both BASIC_AUTH_USER and BASIC_AUTH_PASS"):
         BackendSettings()
+
+
+@pytest.mark.parametrize(
+    ("value", "meaning"),
+    [("off", "off"), (" Regions ", "regions"), ("EVERYTHING", "everything"), ("", "regions")],
+)
+def test_what_is_predicted_without_a_click_is_one_of_three(
+    monkeypatch: pytest.MonkeyPatch, value: str, meaning: str
+) -> None:
+    assert BackendSettings().prelabel == "regions"
+    monkeypatch.setenv("ESAM_PRELABEL", value)
+    assert BackendSettings().prelabel == meaning
+
+
+def test_another_way_to_prelabel_is_refused_with_those_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ESAM_PRELABEL", "boxes")
+    with pytest.raises(ValidationError, match="'off', 'regions' or 'everything'"):
+        BackendSettings()

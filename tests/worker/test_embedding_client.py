@@ -27,7 +27,7 @@ from worker import (
     list_workers,
 )
 
-from .conftest import StartWorker
+from ..worker_processes import StartWorker
 
 
 @pytest.fixture

@@ -1,0 +1,42 @@
+"""What goes on after a call was answered, as far as the calls need to know of it."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from .label_studio_account import LabelStudioAccount
+
+
+class BackgroundRuns(Protocol):
+    """Takes over the tasks that Label Studio cannot wait for."""
+
+    def label_tasks(
+        self,
+        project_key: str | None,
+        task_ids: Sequence[int],
+        account: LabelStudioAccount | None,
+        /,
+    ) -> None:
+        """Have the tasks labelled and their predictions posted, once however often it is asked.
+
+        Args:
+            project_key: ``"<id>.<unix time of creation>"``, as Label Studio sends it.
+            task_ids: of that project.
+            account: the project's Label Studio.
+        """
+
+
+class WarmStart(Protocol):
+    """Has images encoded before somebody clicks on them."""
+
+    def warm(
+        self,
+        account: LabelStudioAccount | None,
+        images: Sequence[tuple[int | str | None, str]],
+        /,
+    ) -> None:
+        """Put jobs for these images on the prefetch queue; returns at once.
+
+        Args:
+            account: the project's Label Studio.
+            images: id of the task, and what it says of where its image is.
+        """

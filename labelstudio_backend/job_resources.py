@@ -1,0 +1,54 @@
+"""What the jobs of this package need in a worker process beside model and Redis."""
+
+from functools import lru_cache
+
+from .account_store import AccountStore
+from .images import ImageFetcher
+from .label_studio_account import LabelStudioAccount
+from .label_studio_client import LabelStudioClient
+from .settings import BackendSettings
+
+
+class JobResources:
+    """Image fetcher and Label Studio clients, made once a process: they keep connections.
+
+    Args:
+        settings: limits of images.
+    """
+
+    def __init__(self, settings: BackendSettings) -> None:
+        self.images = ImageFetcher(
+            max_bytes=settings.image_max_bytes,
+            timeout_s=settings.image_timeout_s,
+            is_private_address_allowed=settings.is_private_address_allowed,
+        )
+        self._open = lru_cache(maxsize=8)(self._make_client)
+
+    def find_client(self, accounts: AccountStore, account_id: str) -> LabelStudioClient:
+        """The client of an account.
+
+        Raises:
+            LabelStudioUnknown: the account is no longer kept.
+        """
+        account = accounts.load(account_id)  # also keeps it alive
+        return self._open(account_id, account)
+
+    @staticmethod
+    def _make_client(account_id: str, account: LabelStudioAccount) -> LabelStudioClient:
+        return LabelStudioClient(account)
+
+
+_resources: JobResources | None = None
+
+
+def set_job_resources(resources: JobResources) -> None:
+    """Give the jobs of this process what they need; before the first job."""
+    global _resources  # noqa: PLW0603  RQ calls module-level functions and hands them nothing else
+    _resources = resources
+
+
+def job_resources() -> JobResources:
+    """What jobs of this process work with; made from the defaults where nobody set it."""
+    if _resources is None:
+        raise RuntimeError("this process serves no jobs of whole projects: start `esam worker`")
+    return _resources

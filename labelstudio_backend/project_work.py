@@ -1,0 +1,150 @@
+"""Work on whole projects that Label Studio or a person asks for: runs and warm starts."""
+
+import logging
+from collections.abc import Sequence
+
+from redis import Redis
+
+from core import Predictor
+from worker import redis_errors_translated
+
+from .batch_prediction import Prelabel, find_click_images
+from .errors import LabelStudioUnknown
+from .label_studio_account import LabelStudioAccount, find_account
+from .label_studio_client import LabelStudioClient
+from .projects import Projects
+from .protocol import WebhookEvent
+from .runs import RunService
+from .service_status import describe_service
+from .settings import BackendSettings
+from .task_prompts import PromptSource
+from .warm_start import MAX_WAITING, WarmStart
+
+logger = logging.getLogger(__name__)
+
+_PAGE_TASKS = 100
+
+
+class ProjectWork:
+    """Runs and warm starts with the right account. Safe between threads.
+
+    Args:
+        redis: where jobs are put.
+        predictor: the model that workers have too.
+        settings: the operator's account, and where prompts come from when nobody clicks.
+        projects: what ``/setup`` said.
+
+    Attributes:
+        runs: starts and shows runs.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        predictor: Predictor,
+        settings: BackendSettings,
+        projects: Projects,
+    ) -> None:
+        self.runs = RunService(redis, predictor)
+        self._warm_start = WarmStart(redis, predictor.embedding_identity)
+        self._redis = redis
+        self._predictor = predictor
+        self._settings = settings
+        self._projects = projects
+
+    def find_account(
+        self, project_id: int, given: LabelStudioAccount | None = None
+    ) -> LabelStudioAccount:
+        """The account to use for a project.
+
+        Raises:
+            LabelStudioUnknown: none was given, none is set, and Label Studio has not said.
+        """
+        account = given or find_account(self._settings, self._projects.find_by_id(project_id))
+        if account is None:
+            raise LabelStudioUnknown(
+                "this service does not know where Label Studio is: give its URL and a token "
+                "(--url, --token), or set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY"
+            )
+        return account
+
+    def label_tasks(
+        self,
+        project_key: str | None,
+        task_ids: Sequence[int],
+        account: LabelStudioAccount | None,
+    ) -> None:
+        """Label selected tasks in the background, as the project's setting says.
+
+        Raises:
+            BackendError: they cannot be; which kind says why.
+            RedisUnavailable: Redis cannot be reached.
+        """
+        prelabel: Prelabel = self._settings.prelabel
+        if prelabel == "off":
+            return
+        with redis_errors_translated(self._redis):
+            self.runs.label_tasks(project_key, task_ids, account, PromptSource(prelabel))
+
+    def warm(
+        self,
+        account: LabelStudioAccount | None,
+        images: Sequence[tuple[int | str | None, str]],
+    ) -> None:
+        """Have images encoded before somebody clicks on them; returns at once."""
+        self._warm_start.warm(account, images)
+
+    def describe(self) -> dict[str, object]:
+        """How Redis, workers and queues are."""
+        return describe_service(self._redis, self._predictor, self._settings)
+
+    def handle_event(self, event: WebhookEvent) -> None:
+        """Warm up the images of tasks that were just imported; returns at once."""
+        project_id = event.project.id if event.project else None
+        logger.info("webhook action=%.40r project=%.40r", event.action, project_id)
+        if event.action != "TASKS_CREATED" or event.project is None:
+            return
+        account = find_account(self._settings, self._projects.find_by_id(project_id))
+        images = [
+            (task.id, source)
+            for task in event.tasks[:MAX_WAITING]
+            for source in find_click_images(task, event.project.label_config)
+        ]
+        self._warm_start.warm(account, images)
+
+    def warm_project(
+        self, project_id: int, account: LabelStudioAccount, limit: int | None
+    ) -> dict[str, int]:
+        """Order the embeddings of a project's first tasks.
+
+        Returns:
+            How many were queued, how many were warm or queued already, and the tasks in all.
+
+        Raises:
+            LabelStudioError: Label Studio does not answer, refuses, or has no such project.
+        """
+        client = LabelStudioClient(account, patience_s=10)
+        queued = seen = 0
+        most = min(limit or MAX_WAITING, MAX_WAITING)
+        try:
+            config = client.find_project(project_id).label_config
+            page_number, total = 1, 1
+            while seen < most:
+                page = client.list_tasks(project_id, page=page_number, page_size=_PAGE_TASKS)
+                total = page.total
+                ids = [task.id for task in page.tasks][: most - seen]
+                if not ids:
+                    break
+                tasks = client.find_tasks(project_id, ids)
+                images = [(t.id, source) for t in tasks for source in find_click_images(t, config)]
+                queued += self._warm_start.order(account, images)
+                seen += len(ids)
+                page_number += 1
+        finally:
+            client.close()
+        return {
+            "project": project_id,
+            "queued": queued,
+            "already_warm_or_queued": max(0, seen - queued),
+            "total": total,
+        }

@@ -1,0 +1,46 @@
+"""Every key this package writes to Redis, and how long each lives.
+
+    esam:account:<id>            where a Label Studio is, and its token        (account_store)
+    esam:warm:<id>               an image is on its way to the cache           (warm_start)
+    esam:runs                    ids of runs by time                           (runs.run_store)
+    esam:run:<id>                the run, its state and counters
+    esam:run:<id>:chunks         chunks that are not done, by id
+    esam:run:<id>:attempts       how often a chunk was begun
+    esam:run:<id>:tasks          ids of all tasks found
+    esam:run:<id>:done           ids of tasks that got a prediction
+    esam:run:<id>:skipped        ids of tasks that hold nothing to predict from
+    esam:run:<id>:already        ids of tasks that had a prediction
+    esam:run:<id>:failed         reasons by task id
+    esam:run:<id>:boxes          boxes of a file by task or image
+    esam:selection:<project>     id of the run that "Retrieve predictions" feeds
+
+A run that goes on has no expiry, so that ``volatile-lru`` never evicts it.
+"""
+
+from typing import Final
+
+ACCOUNT_TTL_S: Final = 7 * 24 * 3600
+WARM_TTL_S: Final = 3600
+ENDED_RUN_TTL_S: Final = 30 * 24 * 3600
+
+RUNS_KEY: Final = "esam:runs"
+
+
+def account_key(account_id: str) -> str:
+    """Key of an account."""
+    return f"esam:account:{account_id}"
+
+
+def warm_key(image_id: str) -> str:
+    """Key that says that an image was asked for already."""
+    return f"esam:warm:{image_id}"
+
+
+def run_key(run_id: str, part: str = "") -> str:
+    """Key of a run, or of a part of it."""
+    return f"esam:run:{run_id}:{part}" if part else f"esam:run:{run_id}"
+
+
+def selection_key(project: str) -> str:
+    """Key of the run that takes the tasks selected in a project."""
+    return f"esam:selection:{project}"

@@ -1,0 +1,17 @@
+"""Whole projects: runs that workers carry out, task by task."""
+
+from .run import Run, RunOptions, RunProgress, RunState
+from .run_routes import AccountRequest, add_run_routes
+from .run_service import RunService
+from .run_store import RunStore
+
+__all__ = [
+    "AccountRequest",
+    "Run",
+    "RunOptions",
+    "RunProgress",
+    "RunService",
+    "RunState",
+    "RunStore",
+    "add_run_routes",
+]

@@ -1,0 +1,39 @@
+"""How the boxes of a file find their task: by its id, or by its image."""
+
+import re
+from collections.abc import Iterable
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from ..protocol import Task
+
+# Label Studio stores an upload as ``0c16fb5e-dog.jpg``.
+_UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")
+
+
+def box_key(task_id: int | None, image: str | None) -> str:
+    """The key of a line of the file; the task's id counts where both are given."""
+    return f"task:{task_id}" if task_id is not None else f"image:{image}"
+
+
+def find_box_keys(task: Task) -> list[str]:
+    """The keys that mean this task: its id, its image's URL, its image's file name.
+
+    An upload's file name counts with and without the eight digits that Label Studio put before it.
+    """
+    values = [value for value in task.data.values() if isinstance(value, str)]
+    images = dict.fromkeys(name for value in values for name in _names(value))
+    return [f"task:{task.id}", *(f"image:{name}" for name in images)]
+
+
+def _names(source: str) -> Iterable[str]:
+    if source.startswith("data:"):
+        return
+    yield source
+    try:
+        parts = urlsplit(source)
+    except ValueError:
+        return
+    local_file = parse_qs(parts.query).get("d")
+    name = unquote(local_file[0] if local_file else parts.path).rpartition("/")[2]
+    yield name
+    yield _UPLOAD_PREFIX.sub("", name)

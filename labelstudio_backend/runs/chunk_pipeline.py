@@ -1,0 +1,265 @@
+"""The tasks of a chunk, one behind the other: read, encode, decode, draw and post overlap.
+
+    feeder thread     asks Label Studio for some tasks at a time, finds their prompts
+    reading threads   fetch and read images
+    this thread       encodes, decodes
+    posting threads   draw masks, write RLE, post, and say what became of the task
+
+At most ``_IN_FLIGHT`` tasks are under way, whatever their number, so that memory stays flat.
+"""
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from queue import Queue
+from threading import Event, Semaphore
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core import EfficientSAMError, Predictor, read_image
+from worker import WorkerContext, WorkerError, keep_embedding
+
+from ..errors import (
+    BackendError,
+    ImageHostError,
+    LabelStudioError,
+    LabelStudioTokenRefused,
+    LabelStudioUnknown,
+    LabelStudioUnreachable,
+    ProjectMissing,
+)
+from ..images import ImageFetcher
+from ..label_studio_client import LabelStudioClient
+from ..labeled_task import LabeledTask
+from ..protocol import Task
+from ..task_labeler import TaskLabeler, TaskPrompt
+from .box_keys import find_box_keys
+from .run import Run
+from .task_outcomes import TaskOutcomes
+
+logger = logging.getLogger(__name__)
+
+_IN_FLIGHT = 24
+_TASKS_A_LOOK = 8
+_READERS = 4
+_POSTERS = 2
+_GPU_BATCH = 8
+
+RUN_STOPPERS = (LabelStudioUnreachable, LabelStudioTokenRefused, LabelStudioUnknown, ProjectMissing)
+"""After these no other task could go on either."""
+
+_TASK_FAILURES = (BackendError, EfficientSAMError, WorkerError)
+
+
+@dataclass(frozen=True, eq=False)
+class _ReadTask:
+    """A task whose image is there."""
+
+    prompt: TaskPrompt
+    content_sha256: str
+    rgb: NDArray[np.uint8]
+
+
+class ChunkPipeline:
+    """Labels tasks and posts their predictions.
+
+    Args:
+        run: what is done.
+        context: model and Redis of this worker process.
+        labeler: of the run's project.
+        client: of its Label Studio.
+        images: fetches what tasks name.
+        outcomes: where it is written down what became of each task.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        context: WorkerContext,
+        labeler: TaskLabeler,
+        client: LabelStudioClient,
+        images: ImageFetcher,
+        outcomes: TaskOutcomes,
+    ) -> None:
+        self._run = run
+        self._context = context
+        self._labeler = labeler
+        self._client = client
+        self._images = images
+        self._outcomes = outcomes
+        self._batch_size = _GPU_BATCH if context.predictor.device.type == "cuda" else 1
+
+    def label(self, task_ids: Sequence[int], should_stop: Callable[[], bool]) -> list[int]:
+        """Label tasks until all are done or it should stop; at least one is done.
+
+        Args:
+            task_ids: of the run's project.
+            should_stop: asked between tasks.
+
+        Returns:
+            Tasks that were not begun.
+
+        Raises:
+            LabelStudioUnreachable, LabelStudioTokenRefused, LabelStudioUnknown, ProjectMissing:
+                no task could go on; those without an outcome are still open.
+        """
+        self._errors: list[BaseException] = []
+        self._is_over = Event()
+        self._slots = Semaphore(_IN_FLIGHT)
+        self._begun: set[int] = set()
+        with ExitStack() as stack:
+            readers = stack.enter_context(ThreadPoolExecutor(_READERS, "read"))
+            posters = stack.enter_context(ThreadPoolExecutor(_POSTERS, "post"))
+            feeder = stack.enter_context(ThreadPoolExecutor(1, "feed"))
+            line: Queue[Future[_ReadTask | None] | None] = Queue()
+            feeder.submit(self._feed, task_ids, readers, line)
+            try:
+                for batch in self._batches(line):
+                    self._encode(batch, posters)
+                    if self._errors or should_stop():
+                        break
+            finally:
+                self._is_over.set()
+                self._slots.release(_IN_FLIGHT)  # the feeder may wait for one
+        if self._errors:
+            raise self._errors[0]
+        return [task_id for task_id in task_ids if task_id not in self._begun]
+
+    def _feed(
+        self,
+        task_ids: Sequence[int],
+        readers: ThreadPoolExecutor,
+        line: "Queue[Future[_ReadTask | None] | None]",
+    ) -> None:
+        """Put every task on the line, read or being read, in order; then None."""
+        try:
+            for start in range(0, len(task_ids), _TASKS_A_LOOK):
+                some = task_ids[start : start + _TASKS_A_LOOK]
+                found = {task.id: task for task in self._client.find_tasks(self._run.project, some)}
+                for task_id in some:
+                    self._slots.acquire()
+                    if self._is_over.is_set():
+                        return
+                    line.put(readers.submit(self._read, task_id, found.get(task_id)))
+        except BaseException as error:
+            self._errors.append(error)
+        finally:
+            line.put(None)
+
+    def _batches(self, line: "Queue[Future[_ReadTask | None] | None]") -> Iterator[list[_ReadTask]]:
+        """Tasks whose images are there, as many at a time as the device likes."""
+        batch: list[_ReadTask] = []
+        while (reading := line.get()) is not None:
+            if (task := reading.result()) is not None:
+                batch.append(task)
+            if len(batch) >= self._batch_size or (batch and line.empty()):
+                yield batch
+                batch = []
+            if self._errors:
+                return
+        if batch:
+            yield batch
+
+    def _read(self, task_id: int, task: Task | None) -> _ReadTask | None:
+        """Fetch and read a task's image; None when there is nothing to encode."""
+        if self._is_over.is_set():
+            return None
+        try:
+            prompt = self._find_prompt(task_id, task)
+            if prompt is not None:
+                content = self._fetch(task_id, prompt.source)
+                sha256 = hashlib.sha256(content).hexdigest()
+                return _ReadTask(prompt, sha256, read_image(content))
+        except RUN_STOPPERS as error:
+            self._errors.append(error)
+        except _TASK_FAILURES as error:
+            self._fail(task_id, error)
+        except Exception as error:  # a thread's edge: the task fails, the others go on
+            logger.exception("run=%s task=%s failed", self._run.id, task_id)
+            self._fail(task_id, error)
+        self._slots.release()
+        return None
+
+    def _find_prompt(self, task_id: int, task: Task | None) -> TaskPrompt | None:
+        if task is None:
+            self._begun.add(task_id)
+            self._outcomes.record_failed(
+                self._run.id, task_id, "the task is gone: it was deleted in Label Studio"
+            )
+            return None
+        version = self._run.model_version
+        if any(prediction.model_version == version for prediction in task.predictions):
+            self._begun.add(task_id)
+            self._outcomes.record_done(self._run.id, task_id)  # by a worker that died before
+            return None
+        boxes = [
+            b.to_prompt() for b in self._outcomes.find_boxes(self._run.id, find_box_keys(task))
+        ]
+        prompt = self._labeler.find_prompt(task, boxes)
+        if prompt is None:
+            self._begun.add(task_id)
+            self._outcomes.record_skipped(self._run.id, task_id)
+        return prompt
+
+    def _fetch(self, task_id: int, source: str) -> bytes:
+        account = self._client.account
+        try:
+            with self._images.open(source, account, task_id) as image:
+                return image.read()
+        except ImageHostError:
+            # Label Studio may be restarting, or the token expired: this waits, or says so.
+            self._client.find_user()
+        with self._images.open(source, account, task_id) as image:
+            return image.read()
+
+    def _encode(self, batch: Sequence[_ReadTask], posters: ThreadPoolExecutor) -> None:
+        predictor: Predictor = self._context.predictor
+        self._begun.update(_task_id(task) for task in batch)
+        for task, embedding in zip(
+            batch, predictor.encode([task.rgb for task in batch]), strict=True
+        ):
+            try:
+                if self._run.options.keep_embeddings:
+                    keep_embedding(self._context, task.content_sha256, embedding)
+                labeled = self._labeler.label(task.prompt, embedding)
+            except _TASK_FAILURES as error:
+                self._fail(_task_id(task), error)
+                self._slots.release()
+            else:
+                posters.submit(self._post, _task_id(task), labeled)
+
+    def _post(self, task_id: int, labeled: LabeledTask) -> None:
+        try:
+            prediction = labeled.to_prediction()
+            if prediction is None:
+                self._outcomes.record_failed(
+                    self._run.id, task_id, "every mask came out empty; no prediction was stored"
+                )
+                return
+            self._client.post_prediction(task_id, self._run.project, prediction)
+            self._outcomes.record_done(self._run.id, task_id)
+        except RUN_STOPPERS as error:
+            self._errors.append(error)
+        except _TASK_FAILURES as error:
+            self._fail(task_id, error)
+        except Exception as error:  # a thread's edge: the task fails, the others go on
+            logger.exception("run=%s task=%s failed", self._run.id, task_id)
+            self._fail(task_id, error)
+        finally:
+            self._slots.release()
+
+    def _fail(self, task_id: int, error: Exception) -> None:
+        self._begun.add(task_id)
+        logger.warning("task failed run=%s task=%s reason=%s", self._run.id, task_id, error)
+        self._outcomes.record_failed(self._run.id, task_id, str(error) or type(error).__name__)
+
+
+def _task_id(task: _ReadTask) -> int:
+    task_id = task.prompt.task.id
+    if not isinstance(task_id, int):
+        raise LabelStudioError(f"Label Studio's task has the id {task_id!r}, not a number")
+    return task_id

@@ -1,0 +1,144 @@
+"""What a run is: which tasks of a project, what they are labelled with, and how far it is."""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from ..task_prompts import BoxPrompt, PromptSource
+
+
+class RunState(str, Enum):
+    """Where a run stands.
+
+    ``RUNNING`` becomes ``FINISHED`` by itself, ``CANCELLED`` by a person, and ``STOPPED`` when no
+    task could go on: Label Studio is away, the token expired, the project is gone.
+    """
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+    STOPPED = "stopped"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+
+class RunOptions(_Record):
+    """What somebody asked for.
+
+    Attributes:
+        prompts: where the prompts of a task come from.
+        label: of masks that no prompt names; None takes the brush tag's first label.
+        limit: at most so many tasks.
+        view: a tab of the data manager; its filters and order.
+        filters: as the data manager writes them.
+        keep_embeddings: whether embeddings go into the cache too, for later clicks.
+    """
+
+    prompts: PromptSource = PromptSource.REGIONS
+    label: str | None = None
+    limit: Annotated[int, Field(gt=0)] | None = None
+    view: int | None = None
+    filters: Mapping[str, object] | None = None
+    keep_embeddings: bool = False
+
+
+class Run(_Record):
+    """What is written down when a run is made, and stays as it is.
+
+    Attributes:
+        id: of the run.
+        project: id of the project.
+        project_title: its title then.
+        label_config: its label config then.
+        account: id of the account in the account store.
+        label_studio_url: where that account is, for people.
+        model_version: of the predictions it makes.
+        options: what was asked for.
+        is_selection: whether its tasks were named one by one; else they are listed as it goes.
+        created_at: unix time, seconds.
+    """
+
+    id: str
+    project: int
+    project_title: str
+    label_config: str
+    account: str
+    label_studio_url: str
+    model_version: str
+    options: RunOptions
+    is_selection: bool = False
+    created_at: float
+
+
+class RunProgress(_Record):
+    """How far a run is.
+
+    Attributes:
+        state: where it stands.
+        reason: why it stopped.
+        is_listing: whether more tasks may be found.
+        total: tasks found so far.
+        done: got a prediction.
+        skipped: hold nothing to predict from.
+        already_predicted: had a prediction of this model version.
+        failed: could not be predicted.
+        leg_started_at: unix time of the last start or resume.
+        leg_handled: tasks handled since.
+        finished_at: unix time, None while it runs.
+    """
+
+    state: RunState
+    reason: str | None
+    is_listing: bool
+    total: int
+    done: int
+    skipped: int
+    already_predicted: int
+    failed: int
+    leg_started_at: float
+    leg_handled: int
+    finished_at: float | None
+
+    def rate_per_s(self, now: float) -> float | None:
+        """Tasks a second since the last start or resume; None before the first."""
+        spent_s = (self.finished_at or now) - self.leg_started_at
+        return self.leg_handled / spent_s if self.leg_handled > 0 and spent_s > 0 else None
+
+    def time_left_s(self, now: float) -> float | None:
+        """Seconds until it is done at this rate; None when that cannot be known yet."""
+        rate = self.rate_per_s(now)
+        if self.state is not RunState.RUNNING or rate is None or self.is_listing:
+            return None
+        return max(0, self.total - self.done - self.skipped - self.failed) / rate
+
+
+class Chunk(_Record):
+    """A piece of work of a run: one page of tasks to list, or some tasks to label.
+
+    Attributes:
+        id: of the chunk, within the run.
+        page: of Label Studio's list; None for a chunk of tasks.
+        tasks: ids of the tasks to label.
+    """
+
+    id: str
+    page: int | None = None
+    tasks: tuple[int, ...] = ()
+
+
+class StoredBox(_Record):
+    """A box of a file on its way to the worker."""
+
+    label: str | None = None
+    box: tuple[float, float, float, float]
+
+    def to_prompt(self) -> BoxPrompt:
+        """The same as a prompt."""
+        return BoxPrompt(self.label, self.box)
+
+
+BOXES = TypeAdapter(list[StoredBox])

@@ -1,0 +1,141 @@
+"""What a worker does for a run: one chunk of it."""
+
+import logging
+import time
+from collections.abc import Sequence
+
+from redis.exceptions import RedisError
+
+from worker import BATCH, WorkerContext, current_context
+
+from ..account_store import AccountStore
+from ..errors import BackendError, RunConflict, RunMissing
+from ..job_resources import job_resources
+from ..label_config import parse_label_config
+from ..label_studio_client import LabelStudioClient
+from ..task_labeler import LabelingPlan, TaskLabeler
+from .chunk_pipeline import ChunkPipeline
+from .run import Chunk, Run, RunState
+from .run_store import RunStore, make_chunks, make_page, renew_chunk
+from .task_outcomes import TaskOutcomes
+
+logger = logging.getLogger(__name__)
+
+PAGE_TASKS = 100
+_LIVES = 3
+_REDIS_AWAY_S = 2.0
+_DIED = (
+    "a worker died over this task each of the last times; is the image too large for its "
+    "memory? Look at the worker's log, then `esam runs retry-failed`"
+)
+
+
+def work_on_chunk(run_id: str, chunk_id: str) -> None:
+    """List a page of a run's tasks, or label some of them.
+
+    Safe to repeat, whenever it was interrupted: a chunk that is done is left alone, and a task that
+    has its prediction is not predicted again.
+    """
+    context = current_context()
+    store = RunStore(context.redis, work_on_chunk)
+    try:
+        run = store.find(run_id)
+    except RunMissing:
+        return
+    chunk = store.find_chunk(run_id, chunk_id)
+    if chunk is None or not store.is_running(run_id):
+        return
+    try:
+        _check_model(run, context)
+        client = job_resources().find_client(AccountStore(context.redis), run.account)
+        if chunk.page is not None:
+            _list_page(run, chunk, store, client, context)
+        else:
+            _label(run, chunk, store, client, context)
+    except RedisError:
+        logger.warning(
+            "run=%s chunk=%s: Redis went away; it goes on when Redis is back", run_id, chunk_id
+        )
+        _wait_for_redis(context)
+        store.complete_chunk(run, chunk_id, [renew_chunk(chunk)], is_at_front=True)
+    except BackendError as error:
+        logger.warning("run stopped run=%s reason=%s", run_id, error)
+        store.stop(run_id, RunState.STOPPED, str(error))
+    except Exception as error:  # the job's edge: a run that stands still would be worse
+        logger.exception("run stopped run=%s", run_id)
+        reason = f"a fault of this service ({type(error).__name__}); the worker's log says more"
+        store.stop(run_id, RunState.STOPPED, reason)
+
+
+def _check_model(run: Run, context: WorkerContext) -> None:
+    version = context.predictor.model_version
+    if version != run.model_version:
+        raise RunConflict(
+            f"a worker has the model {version!r}, this run predicts with {run.model_version!r}; "
+            "start all workers and the backend with the same model and weights, then resume"
+        )
+
+
+def _wait_for_redis(context: WorkerContext) -> None:
+    while not context.is_stopping():
+        try:
+            context.redis.ping()
+        except RedisError:
+            time.sleep(_REDIS_AWAY_S)
+        else:
+            return
+
+
+def _list_page(
+    run: Run, chunk: Chunk, store: RunStore, client: LabelStudioClient, context: WorkerContext
+) -> None:
+    outcomes = TaskOutcomes(context.redis)
+    page_number = chunk.page or 1
+    page = client.list_tasks(
+        run.project,
+        page=page_number,
+        page_size=PAGE_TASKS,
+        view_id=run.options.view,
+        filters=run.options.filters,
+    )
+    is_predicted = [run.model_version in task.model_versions for task in page.tasks]
+    ids = [task.id for task in page.tasks]
+    new = outcomes.find_new(run, [x for x, has in zip(ids, is_predicted, strict=True) if not has])
+    done_before = outcomes.find_new(run, [x for x, h in zip(ids, is_predicted, strict=True) if h])
+    following = make_chunks(new)
+    if page.tasks and not outcomes.is_full(run, more=len(new)):
+        following.append(make_page(page_number + 1))
+    store.complete_chunk(run, chunk.id, following, taken=new, already=done_before)
+    logger.info("run=%s page=%d tasks=%d new=%d", run.id, page_number, len(ids), len(new))
+
+
+def _label(
+    run: Run, chunk: Chunk, store: RunStore, client: LabelStudioClient, context: WorkerContext
+) -> None:
+    outcomes = TaskOutcomes(context.redis)
+    attempts = store.begin_chunk(run.id, chunk.id)
+    if attempts > 1 and len(chunk.tasks) > 1:
+        # A worker died over it. One by one, the task that kills harms no other.
+        store.complete_chunk(run, chunk.id, make_chunks(chunk.tasks, size=1), is_at_front=True)
+        return
+    if attempts > _LIVES - 1:
+        for task_id in chunk.tasks:
+            outcomes.record_failed(run.id, task_id, _DIED)
+        store.complete_chunk(run, chunk.id)
+        return
+    labeler = TaskLabeler(
+        context.predictor,
+        parse_label_config(run.label_config),
+        LabelingPlan(run.options.prompts, run.options.label),
+    )
+    pipeline = ChunkPipeline(run, context, labeler, client, job_resources().images, outcomes)
+    rest = pipeline.label(
+        chunk.tasks, lambda: context.should_yield(BATCH) or not store.is_running(run.id)
+    )
+    _complete(run, chunk, store, rest)
+
+
+def _complete(run: Run, chunk: Chunk, store: RunStore, rest: Sequence[int]) -> None:
+    store.complete_chunk(run, chunk.id, make_chunks(rest), is_at_front=True)
+    done = len(chunk.tasks) - len(rest)
+    logger.info("run=%s chunk=%s tasks=%d handed_back=%d", run.id, chunk.id, done, len(rest))

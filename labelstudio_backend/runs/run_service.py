@@ -1,0 +1,241 @@
+"""Starting, watching and ending runs; what the HTTP routes and Label Studio's button ask for."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from uuid import uuid4
+
+from redis import Redis
+
+from core import Predictor
+
+from ..account_store import AccountStore
+from ..errors import LabelStudioUnknown, RequestInvalid, RunConflict
+from ..label_config import parse_label_config
+from ..label_studio_account import LabelStudioAccount
+from ..label_studio_answers import Project
+from ..label_studio_client import LabelStudioClient
+from ..task_labeler import LabelingPlan, TaskLabeler
+from ..task_prompts import PromptSource
+from .run import Run, RunOptions, RunProgress, RunState, StoredBox
+from .run_jobs import PAGE_TASKS, work_on_chunk
+from .run_store import RunStore, make_chunks, make_page
+from .task_outcomes import TaskOutcomes
+
+logger = logging.getLogger(__name__)
+
+Boxes = Mapping[str, Sequence[StoredBox]]
+
+
+class RunService:
+    """Runs as people see them. Safe between threads.
+
+    Args:
+        redis: where runs and their chunks are.
+        predictor: the model that workers have too.
+        clock: unix time, seconds.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        predictor: Predictor,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = RunStore(redis, work_on_chunk, clock)
+        self._outcomes = TaskOutcomes(redis)
+        self._accounts = AccountStore(redis)
+        self._predictor = predictor
+        self._model_version = predictor.model_version
+        self._clock = clock
+
+    def start(
+        self,
+        project_id: int,
+        account: LabelStudioAccount,
+        options: RunOptions,
+        boxes: Boxes | None = None,
+    ) -> Run:
+        """Start a run over the tasks of a project.
+
+        Raises:
+            RequestInvalid: the options do not fit together.
+            LabelConfigInvalid, UnknownLabel: no task of the project could be labelled.
+            LabelStudioError: Label Studio does not answer, refuses, or has no such project.
+        """
+        if (options.prompts is PromptSource.FILE) != bool(boxes):
+            raise RequestInvalid("boxes and prompts='file' go together: give both, or neither")
+        run = self._make_run(self._find_project(project_id, account), account, options)
+        self._store.create(run, boxes)
+        self._store.add_chunks(run.id, [make_page(1)])
+        logger.info("run started run=%s project=%d prompts=%s", run.id, project_id, options.prompts)
+        return run
+
+    def count_tasks(
+        self, project_id: int, account: LabelStudioAccount, options: RunOptions
+    ) -> dict[str, object]:
+        """What a run would do, without doing it."""
+        project = self._find_project(project_id, account)
+        self._make_run(project, account, options)
+        tasks = predicted = 0
+        client = LabelStudioClient(account)
+        try:
+            for page_number in range(1, 10**6):
+                page = client.list_tasks(
+                    project_id,
+                    page=page_number,
+                    page_size=PAGE_TASKS,
+                    view_id=options.view,
+                    filters=options.filters,
+                )
+                if not page.tasks:
+                    break
+                tasks += len(page.tasks)
+                predicted += sum(self._model_version in t.model_versions for t in page.tasks)
+        finally:
+            client.close()
+        to_predict = tasks - predicted
+        return {
+            "project": {"id": project.id, "title": project.title},
+            "model_version": self._model_version,
+            "tasks": tasks,
+            "already_predicted": predicted,
+            "to_predict": min(to_predict, options.limit or to_predict),
+        }
+
+    def label_tasks(
+        self,
+        project_key: str | None,
+        task_ids: Sequence[int],
+        account: LabelStudioAccount | None,
+        prompts: PromptSource,
+    ) -> Run:
+        """Label tasks that somebody selected; pressed again, the same tasks are not taken twice.
+
+        Raises:
+            LabelStudioUnknown: nobody said where the project's Label Studio is.
+        """
+        if project_key is None or account is None:
+            raise LabelStudioUnknown(
+                "predictions cannot be posted, because this service does not know where Label "
+                "Studio is: set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY"
+            )
+        options = RunOptions(prompts=prompts)
+        run = self._store.find_selection_run(project_key, self._model_version)
+        if run is None or run.options != options:
+            project = self._find_project(int(project_key.partition(".")[0]), account)
+            run = self._make_run(project, account, options, is_selection=True)
+            self._store.create(run)
+            self._store.save_selection_run(project_key, run)
+        failed = self._outcomes.find_failures(run.id)
+        again = [task_id for task_id in task_ids if task_id in failed]
+        self._outcomes.forget_failures(run.id, again)
+        new = self._outcomes.find_new(run, list(dict.fromkeys(task_ids)))
+        self._store.add_chunks(run.id, make_chunks(new + again), taken=new)
+        logger.info("run=%s selected=%d new=%d", run.id, len(task_ids), len(new) + len(again))
+        return run
+
+    def find(self, run_id: str) -> tuple[Run, RunProgress]:
+        """A run and how far it is.
+
+        Raises:
+            RunMissing: there is none of this id.
+        """
+        return self._store.find(run_id), self._store.progress(run_id)
+
+    def list_runs(self) -> list[tuple[Run, RunProgress]]:
+        """The latest runs, newest first."""
+        return [(run, self._store.progress(run.id)) for run in self._store.list_runs()]
+
+    def find_failures(self, run_id: str) -> dict[int, str]:
+        """Reasons by task id.
+
+        Raises:
+            RunMissing: there is none of this id.
+        """
+        return self._outcomes.find_failures(self._store.find(run_id).id)
+
+    def cancel(self, run_id: str) -> None:
+        """End a run; tasks in hand are finished, the others stay for a resume.
+
+        Raises:
+            RunMissing: there is none of this id.
+            RunConflict: it is over already.
+        """
+        run, progress = self.find(run_id)
+        if progress.state is not RunState.RUNNING:
+            raise RunConflict(f"the run {run_id} is {progress.state.value} already")
+        self._store.stop(run.id, RunState.CANCELLED)
+
+    def resume(self, run_id: str, account: LabelStudioAccount | None = None) -> None:
+        """Go on with all tasks that have no outcome, and look for new ones.
+
+        Args:
+            run_id: of the run; one that still runs is started anew, which doubles nothing.
+            account: instead of the one it had, when its token expired.
+
+        Raises:
+            RunMissing: there is none of this id.
+            LabelStudioUnknown: its account is no longer kept and none was given.
+        """
+        run = self._renew(run_id, account)
+        chunks = make_chunks(self._outcomes.find_open(run_id))
+        self._store.restart(run, chunks if run.is_selection else [*chunks, make_page(1)])
+
+    def retry_failed(self, run_id: str, account: LabelStudioAccount | None = None) -> None:
+        """Try the failed tasks again.
+
+        Raises:
+            RunMissing: there is none of this id.
+            RunConflict: it still runs, or nothing failed.
+            LabelStudioUnknown: its account is no longer kept and none was given.
+        """
+        _, progress = self.find(run_id)
+        if progress.state is RunState.RUNNING:
+            raise RunConflict(f"the run {run_id} still runs; wait for it, or cancel it first")
+        failed = list(self._outcomes.find_failures(run_id))
+        if not failed:
+            raise RunConflict(f"no task of the run {run_id} failed")
+        run = self._renew(run_id, account)
+        self._outcomes.forget_failures(run_id, failed)
+        self._store.restart(run, make_chunks(self._outcomes.find_open(run_id)))
+
+    def _renew(self, run_id: str, account: LabelStudioAccount | None) -> Run:
+        run = self._store.find(run_id)
+        if run.model_version != self._model_version:
+            raise RunConflict(
+                f"the run {run_id} predicts with {run.model_version!r}, this service has "
+                f"{self._model_version!r}; start a new run"
+            )
+        account_id = self._accounts.save(account or self._accounts.load(run.account))
+        return run.model_copy(update={"account": account_id})
+
+    def _find_project(self, project_id: int, account: LabelStudioAccount) -> Project:
+        client = LabelStudioClient(account, patience_s=10)
+        try:
+            return client.find_project(project_id)
+        finally:
+            client.close()
+
+    def _make_run(
+        self,
+        project: Project,
+        account: LabelStudioAccount,
+        options: RunOptions,
+        is_selection: bool = False,
+    ) -> Run:
+        config = parse_label_config(project.label_config)
+        plan = LabelingPlan(options.prompts, options.label)
+        TaskLabeler(self._predictor, config, plan).check_plan()
+        return Run(
+            id=uuid4().hex[:8],
+            project=project.id,
+            project_title=project.title,
+            label_config=project.label_config,
+            account=self._accounts.save(account),
+            label_studio_url=str(account.base_url),
+            model_version=self._model_version,
+            options=options,
+            is_selection=is_selection,
+            created_at=self._clock(),
+        )

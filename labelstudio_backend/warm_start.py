@@ -1,0 +1,116 @@
+"""Warm start: images of tasks that somebody may soon open are encoded before the first click.
+
+Orders are bounded (``MAX_WAITING`` jobs), asked for once an hour an image, and dropped when no
+worker came to them in half an hour: an embedding nobody waits for must not cost a click its turn.
+"""
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from core import EfficientSAMError
+from worker import (
+    PREFETCH,
+    EmbeddingClient,
+    count_waiting_jobs,
+    current_context,
+    encode_here,
+    enqueue_job,
+)
+
+from .account_store import AccountStore
+from .data_uri import SCHEME
+from .errors import BackendError
+from .job_resources import job_resources
+from .label_studio_account import LabelStudioAccount
+from .redis_keys import WARM_TTL_S, warm_key
+
+logger = logging.getLogger(__name__)
+
+MAX_WAITING = 1000
+_STALE_AFTER_S = 1800
+_JOB_TIMEOUT_S = 180
+
+Image = tuple[int | str | None, str]
+"""A task's id and where it says that its image is."""
+
+
+class WarmStart:
+    """Orders embeddings on the ``prefetch`` queue. Safe between threads.
+
+    Args:
+        redis: where queue and cache are.
+        model_identity: of the model whose embeddings are wanted.
+    """
+
+    def __init__(self, redis: Redis, model_identity: str) -> None:
+        self._redis = redis
+        self._identity = model_identity
+        self._accounts = AccountStore(redis)
+        self._thread = ThreadPoolExecutor(1, "warm")
+
+    def warm(self, account: LabelStudioAccount | None, images: Sequence[Image]) -> None:
+        """Order embeddings; returns at once, and never fails the caller."""
+        self._thread.submit(self._order_logged, account, list(images))
+
+    def order(self, account: LabelStudioAccount | None, images: Sequence[Image]) -> int:
+        """Order the embeddings of images that were not asked for lately.
+
+        Returns:
+            How many jobs were put on the queue; images beyond ``MAX_WAITING`` get none.
+        """
+        room = MAX_WAITING - count_waiting_jobs(self._redis)[PREFETCH]
+        account_id = self._accounts.save(account) if account is not None else None
+        queued = 0
+        for task_id, source in images:
+            if queued >= room:
+                logger.warning("prefetch queue full waiting=%d dropped=%d", MAX_WAITING,
+                               len(images) - queued)  # fmt: skip
+                break
+            if source[: len(SCHEME)].lower() == SCHEME:
+                continue  # it travels with each click; the queue must not hold images
+            image_id = hashlib.sha256(f"{self._identity}\n{source}".encode()).hexdigest()[:32]
+            if self._redis.set(warm_key(image_id), 1, nx=True, ex=WARM_TTL_S):
+                enqueue_job(
+                    self._redis,
+                    PREFETCH,
+                    warm_image,
+                    (account_id, task_id, source),
+                    timeout_s=_JOB_TIMEOUT_S,
+                    wait_at_most_s=_STALE_AFTER_S,
+                )
+                queued += 1
+        return queued
+
+    def _order_logged(self, account: LabelStudioAccount | None, images: list[Image]) -> None:
+        try:
+            queued = self.order(account, images)
+        except RedisError as error:
+            logger.warning("warm start not possible, Redis is away (%s)", type(error).__name__)
+        else:
+            logger.info("warm start images=%d queued=%d", len(images), queued)
+
+
+def warm_image(account_id: str | None, task_id: int | str | None, source: str) -> None:
+    """Fetch and encode an image in this worker process, unless its embedding is there.
+
+    It is allowed to fail: the click that comes later says what is wrong.
+    """
+    context = current_context()
+    embeddings = EmbeddingClient(context.redis, context.predictor.embedding_identity)
+    try:
+        account = AccountStore(context.redis).load(account_id) if account_id else None
+        with job_resources().images.open(source, account, task_id) as image:
+            known = embeddings.find_alias(image.alias) if image.alias else None
+            if known is not None and embeddings.has(known):
+                return
+            content = image.read()
+        image_sha256 = encode_here(context, content)
+        if image.alias:
+            embeddings.save_alias(image.alias, image_sha256)
+    except (BackendError, EfficientSAMError) as error:
+        logger.warning("warm start failed task=%r reason=%s", task_id, error)

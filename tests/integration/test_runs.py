@@ -1,0 +1,418 @@
+"""Whole projects: real workers, a real Redis, and a Label Studio that can be made to fail."""
+
+import io
+import itertools
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from label_studio_sdk.converter.brush import decode_rle
+from PIL import Image
+from pydantic import SecretStr
+from redis import Redis
+
+from core import Predictor
+from labelstudio_backend import LabelStudioAccount, RunConflict, RunMissing
+from labelstudio_backend.runs import RunOptions, RunProgress, RunService, RunState
+from labelstudio_backend.runs.run import StoredBox
+from labelstudio_backend.task_prompts import PromptSource
+from worker import BATCH, EmbeddingClient, as_text, count_waiting_jobs
+
+from ..label_studio_stand_in import LabelStudioStandIn
+from ..worker_processes import StartWorker
+
+WIDTH_PX, HEIGHT_PX = 64, 48
+_TIMEOUT_S = 100
+
+
+@pytest.fixture
+def label_studio() -> Iterator[LabelStudioStandIn]:
+    with LabelStudioStandIn() as server:
+        yield server
+
+
+@pytest.fixture
+def account(label_studio: LabelStudioStandIn) -> LabelStudioAccount:
+    return make_account(label_studio)
+
+
+@pytest.fixture
+def runs(redis: Redis, predictor: Predictor) -> RunService:
+    return RunService(redis, predictor)
+
+
+def make_account(label_studio: LabelStudioStandIn) -> LabelStudioAccount:
+    return LabelStudioAccount(httpx.URL(label_studio.url), SecretStr(label_studio.token or ""))
+
+
+def make_jpeg(number: int) -> bytes:
+    file = io.BytesIO()
+    rng = np.random.default_rng(number)
+    Image.fromarray(rng.integers(0, 255, (HEIGHT_PX, WIDTH_PX, 3), np.uint8)).save(file, "JPEG")
+    return file.getvalue()
+
+
+def rectangle(x: float, label: str) -> dict[str, Any]:
+    """A box of 40 % by 50 %, as a detector's prediction holds it."""
+    return {
+        "id": "d1",
+        "type": "rectanglelabels",
+        "from_name": "tag3",
+        "to_name": "image",
+        "original_width": WIDTH_PX,
+        "original_height": HEIGHT_PX,
+        "image_rotation": 0,
+        "value": {
+            "x": x, "y": 20, "width": 40, "height": 50, "rotation": 0, "rectanglelabels": [label],
+        },
+    }  # fmt: skip
+
+
+def detect(label_studio: LabelStudioStandIn, task_id: int, *labels: str) -> None:
+    """Give a task the boxes of a detector."""
+    result = [rectangle(10 * (1 + n), label) for n, label in enumerate(labels)]
+    stored = {"id": 900_000 + task_id, "result": result, "model_version": "detector", "score": 0.9}
+    label_studio.predictions.setdefault(task_id, []).append(stored)
+
+
+def add_tasks(label_studio: LabelStudioStandIn, count: int, *labels: str) -> list[int]:
+    """Tasks with an image each, and boxes of these labels."""
+    images = [label_studio.add_image(f"{n}.jpg", make_jpeg(n)) for n in range(count)]
+    task_ids = label_studio.add_tasks([{"image": image} for image in images])
+    for task_id in task_ids:
+        if labels:
+            detect(label_studio, task_id, *labels)
+    return task_ids
+
+
+def wait_until_over(runs: RunService, run_id: str) -> RunProgress:
+    deadline = time.monotonic() + _TIMEOUT_S
+    while (progress := runs.find(run_id)[1]).state is RunState.RUNNING:
+        assert time.monotonic() < deadline, progress
+        time.sleep(0.05)
+    return progress
+
+
+def wait_for_done(runs: RunService, run_id: str, count: int) -> None:
+    deadline = time.monotonic() + _TIMEOUT_S
+    while (progress := runs.find(run_id)[1]).done < count:
+        assert time.monotonic() < deadline, progress
+        time.sleep(0.005)
+
+
+def ours(label_studio: LabelStudioStandIn, task_id: int, version: str) -> list[dict[str, Any]]:
+    """The predictions of a task that are of this model version."""
+    stored = label_studio.predictions.get(task_id, [])
+    return [one for one in stored if one["model_version"] == version]
+
+
+def assert_one_each(
+    label_studio: LabelStudioStandIn, task_ids: list[int], predictor: Predictor
+) -> None:
+    counts = {t: len(ours(label_studio, t, predictor.model_version)) for t in task_ids}
+    assert counts == dict.fromkeys(task_ids, 1)
+
+
+def test_boxes_of_a_detector_become_masks_that_keep_their_labels(
+    label_studio: LabelStudioStandIn,
+    account: LabelStudioAccount,
+    runs: RunService,
+    predictor: Predictor,
+    start_worker: StartWorker,
+) -> None:
+    task_ids = add_tasks(label_studio, 3, "Dog", "Cat")
+    start_worker()
+    run = runs.start(1, account, RunOptions())
+    progress = wait_until_over(runs, run.id)
+    assert (progress.state, progress.total, progress.done) == (RunState.FINISHED, 3, 3)
+    for task_id in task_ids:
+        (prediction,) = ours(label_studio, task_id, predictor.model_version)
+        labels = [region["value"]["brushlabels"] for region in prediction["result"]]
+        assert labels == [["Dog"], ["Cat"]]
+        for region in prediction["result"]:
+            rgba = np.reshape(decode_rle(region["value"]["rle"]), (HEIGHT_PX, WIDTH_PX, 4))
+            assert rgba.any()
+
+
+def test_a_task_that_was_predicted_and_one_without_prompts_are_left_alone(
+    label_studio: LabelStudioStandIn,
+    account: LabelStudioAccount,
+    runs: RunService,
+    predictor: Predictor,
+    start_worker: StartWorker,
+) -> None:
+    task_ids = add_tasks(label_studio, 3, "Dog")
+    (bare,) = add_tasks(label_studio, 1)
+    done_before = {"id": 1, "result": [], "model_version": predictor.model_version, "score": 1}
+    label_studio.predictions[task_ids[0]].append(done_before)
+    start_worker()
+    progress = wait_until_over(runs, runs.start(1, account, RunOptions()).id)
+    assert (progress.already_predicted, progress.skipped, progress.done) == (1, 1, 2)
+    assert bare not in label_studio.predictions, "an empty prediction would mark it as done"
+    again = wait_until_over(runs, runs.start(1, account, RunOptions()).id)
+    assert (again.already_predicted, again.skipped, again.done) == (3, 1, 0)
+    assert_one_each(label_studio, task_ids, predictor)
+
+
+def test_after_workers_were_killed_each_task_has_exactly_one_prediction(
+    label_studio: LabelStudioStandIn,
+    account: LabelStudioAccount,
+    runs: RunService,
+    predictor: Predictor,
+    start_worker: StartWorker,
+) -> None:
+    task_ids = add_tasks(label_studio, 90, "Dog")
+    first = start_worker()
+    run = runs.start(1, account, RunOptions())
+    wait_for_done(runs, run.id, 7)
+    first.kill()
+    first.wait()
+    assert runs.find(run.id)[1].state is RunState.RUNNING
+    start_worker()
+    progress = wait_until_over(runs, run.id)
+    assert (progress.state, progress.done, progress.failed) == (RunState.FINISHED, 90, 0)
+    assert_one_each(label_studio, task_ids, predictor)
+
+
+def test_a_worker_that_is_stopped_hands_back_what_it_has_not_begun(
+    label_studio: LabelStudioStandIn,
+    account: LabelStudioAccount,
+    runs: RunService,
+    predictor: Predictor,
+    start_worker: StartWorker,
+) -> None:
+    task_ids = add_tasks(label_studio, 90, "Dog")
+    worker = start_worker()
+    run = runs.start(1, account, RunOptions())
+    wait_for_done(runs, run.id, 3)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(30) == 0
+    before = runs.find(run.id)[1]
+    assert before.done < 90
+    start_worker()
+    assert wait_until_over(runs, run.id).done == 90
+    assert_one_each(label_studio, task_ids, predictor)
+
+
+def test_a_cancelled_run_stops_and_a_resumed_one_goes_on(
+    label_studio: LabelStudioStandIn,
+    account: LabelStudioAccount,
+    runs: RunService,
+    predictor: Predictor,
+    start_worker: StartWorker,
+) -> None:
+    task_ids = add_tasks(label_studio, 60, "Dog")
+    start_worker()
+    run = runs.start(1, account, RunOptions())
+    wait_for_done(runs, run.id, 2)
+    runs.cancel(run.id)
+    assert runs.find(run.id)[1].state is RunState.CANCELLED
+    with pytest.raises(RunConflict, match="cancelled already"):
+        runs.cancel(run.id)
+    runs.resume(run.id)
+    progress = wait_until_over(runs, run.id)
+    assert (progress.state, progress.done) == (RunState.FINISHED, 60)
+    assert_one_each(label_studio, task_ids, predictor)
+
+
+def test_a_token_that_is_refused_in_the_middle_stops_the_run_and_a_new_one_resumes_it(
+    label_studio: LabelStudioStandIn,
+    account: LabelStudioAccount,
+    runs: RunService,
+    predictor: Predictor,
+    start_worker: StartWorker,
+) -> None:
+    task_ids = add_tasks(label_studio, 60, "Dog")
+    start_worker()
+    run = runs.start(1, account, RunOptions())
+    wait_for_done(runs, run.id, 2)
+    label_studio.token = "f" * 40
+    progress = wait_until_over(runs, run.id)
+    assert progress.state is RunState.STOPPED
+    assert progress.failed == 0
+    assert "token" in (progress.reason or "")
+    runs.resume(run.id, make_account(label_studio))
+    assert wait_until_over(runs, run.id).done == 60
+    assert_one_each(label_studio, task_ids, predictor)
+
+
+def test_failures_have_reasons_and_can_be_tried_again(
+    label_studio: LabelStudioStandIn,
+    account: LabelStudioAccount,
+    runs: RunService,
+    predictor: Predictor,
+    start_worker: StartWorker,
+) -> None:
+    good = add_tasks(label_studio, 4, "Dog")
+    gone, broken = label_studio.add_tasks(
+        [
+            {"image": "/data/upload/1/00000000-gone.jpg"},
+            {"image": label_studio.add_image("b.jpg", b"no image")},
+        ]
+    )
+    (unknown,) = add_tasks(label_studio, 1, "Zebra")
+    for task_id in (gone, broken):
+        detect(label_studio, task_id, "Dog")
+    label_studio.answer_next("POST /api/predictions", 413, body="too large")
+    start_worker()
+    run = runs.start(1, account, RunOptions())
+    progress = wait_until_over(runs, run.id)
+    assert (progress.state, progress.done, progress.failed) == (RunState.FINISHED, 3, 4)
+    failures = runs.find_failures(run.id)
+    assert "is gone (404)" in failures[gone]
+    assert "not an image" in failures[broken]
+    assert "'Zebra' does not exist" in failures[unknown]
+    (refused,) = set(failures) & set(good)
+    assert "413" in failures[refused]
+    runs.retry_failed(run.id)
+    progress = wait_until_over(runs, run.id)
+    assert (progress.done, progress.failed) == (4, 3)
+    assert_one_each(label_studio, good, predictor)
+    assert not {gone, broken, unknown} & {
+        t for t in label_studio.predictions if ours(label_studio, t, predictor.model_version)
+    }
+
+
+def test_a_task_deleted_in_the_middle_is_named_and_the_rest_goes_on(
+    label_studio: LabelStudioStandIn,
+    account: LabelStudioAccount,
+    runs: RunService,
+    start_worker: StartWorker,
+) -> None:
+    task_ids = add_tasks(label_studio, 20, "Dog")
+    label_studio.do_after_next(
+        "POST /api/predictions", lambda: label_studio.delete_task(task_ids[-1])
+    )
+    start_worker()
+    run = runs.start(1, account, RunOptions())
+    progress = wait_until_over(runs, run.id)
+    assert (progress.done, progress.failed) == (19, 1)
+    assert "deleted" in runs.find_failures(run.id)[task_ids[-1]]
+
+
+def test_a_label_studio_that_stumbles_loses_and_doubles_nothing(
+    label_studio: LabelStudioStandIn,
+    account: LabelStudioAccount,
+    runs: RunService,
+    predictor: Predictor,
+    start_worker: StartWorker,
+) -> None:
+    task_ids = add_tasks(label_studio, 12, "Dog")
+    label_studio.answer_next("POST /api/predictions", 429, Retry_After="0")
+    label_studio.drop_next("POST /api/predictions", is_handled_first=True)
+    label_studio.answer_next("GET /api/tasks", 502, body=b"<html>Bad Gateway</html>")
+    label_studio.answer_next("GET /data/upload", 500)
+    start_worker()
+    progress = wait_until_over(runs, runs.start(1, account, RunOptions()).id)
+    assert (progress.state, progress.done, progress.failed) == (RunState.FINISHED, 12, 0)
+    assert_one_each(label_studio, task_ids, predictor)
+
+
+def test_everything_labels_a_task_without_prompts(
+    label_studio: LabelStudioStandIn,
+    account: LabelStudioAccount,
+    runs: RunService,
+    start_worker: StartWorker,
+) -> None:
+    add_tasks(label_studio, 2)
+    start_worker()
+    options = RunOptions(prompts=PromptSource.EVERYTHING, label="Cat")
+    progress = wait_until_over(runs, runs.start(1, account, options).id)
+    assert progress.done + progress.failed == 2
+    for stored in itertools.chain.from_iterable(label_studio.predictions.values()):
+        assert {tuple(r["value"]["brushlabels"]) for r in stored["result"]} == {("Cat",)}
+
+
+def test_boxes_of_a_file_find_their_task_by_id_or_by_image(
+    label_studio: LabelStudioStandIn,
+    account: LabelStudioAccount,
+    runs: RunService,
+    predictor: Predictor,
+    start_worker: StartWorker,
+) -> None:
+    first, second, third = add_tasks(label_studio, 3)
+    box = StoredBox(label="Cat", box=(5, 5, 40, 40))
+    boxes = {f"task:{first}": [box], "image:1.jpg": [box, box.model_copy(update={"label": "Dog"})]}
+    start_worker()
+    options = RunOptions(prompts=PromptSource.FILE)
+    progress = wait_until_over(runs, runs.start(1, account, options, boxes).id)
+    assert (progress.done, progress.skipped) == (2, 1)
+    version = predictor.model_version
+    counts = [len(x["result"]) for t in (first, second) for x in ours(label_studio, t, version)]
+    assert counts == [1, 2]
+    assert not ours(label_studio, third, version)
+
+
+def test_a_limit_is_kept_and_embeddings_stay_when_asked(
+    label_studio: LabelStudioStandIn,
+    account: LabelStudioAccount,
+    runs: RunService,
+    redis: Redis,
+    start_worker: StartWorker,
+) -> None:
+    add_tasks(label_studio, 9, "Dog")
+    start_worker()
+    progress = wait_until_over(runs, runs.start(1, account, RunOptions(limit=2)).id)
+    assert (progress.total, progress.done) == (2, 2)
+    assert redis.keys("esam:embedding:*") == []
+    options = RunOptions(limit=3, keep_embeddings=True)
+    assert wait_until_over(runs, runs.start(1, account, options).id).done == 3
+    assert len(redis.keys("esam:embedding:*")) == 3
+
+
+def test_selecting_the_same_tasks_again_takes_none_twice(
+    label_studio: LabelStudioStandIn,
+    account: LabelStudioAccount,
+    runs: RunService,
+    redis: Redis,
+    predictor: Predictor,
+    start_worker: StartWorker,
+) -> None:
+    task_ids = add_tasks(label_studio, 40, "Dog")
+    first = runs.label_tasks("1.5", task_ids[:30], account, PromptSource.REGIONS)
+    again = runs.label_tasks("1.5", task_ids, account, PromptSource.REGIONS)
+    assert again.id == first.id
+    assert runs.find(first.id)[1].total == 40
+    assert count_waiting_jobs(redis)[BATCH] == 2
+    start_worker()
+    assert wait_until_over(runs, first.id).done == 40
+    assert_one_each(label_studio, task_ids, predictor)
+
+
+def test_a_click_waits_for_about_one_encode_while_a_run_goes_on(
+    label_studio: LabelStudioStandIn,
+    account: LabelStudioAccount,
+    runs: RunService,
+    redis: Redis,
+    predictor: Predictor,
+    start_worker: StartWorker,
+) -> None:
+    add_tasks(label_studio, 300, "Dog")
+    start_worker()
+    run = runs.start(1, account, RunOptions())
+    wait_for_done(runs, run.id, 5)
+    EmbeddingClient(redis, predictor.embedding_identity).get_or_encode(make_jpeg(12345))
+    progress = runs.find(run.id)[1]
+    assert progress.state is RunState.RUNNING
+    assert progress.done < 60, "it came before the tasks of the chunk in hand"
+    runs.cancel(run.id)
+
+
+def test_a_run_that_does_not_exist_is_said(runs: RunService) -> None:
+    with pytest.raises(RunMissing, match="no run 'nope'"):
+        runs.find("nope")
+
+
+def test_tokens_are_in_no_job_and_no_run(
+    label_studio: LabelStudioStandIn, account: LabelStudioAccount, runs: RunService, redis: Redis
+) -> None:
+    add_tasks(label_studio, 1)
+    runs.start(1, account, RunOptions())
+    token = (label_studio.token or "").encode()
+    for key in redis.keys("*"):
+        if not as_text(key).startswith("esam:account:"):
+            assert token not in (redis.dump(key) or b""), key

@@ -1,9 +1,17 @@
 """The backend process: decoder, embedding client and HTTP service put together."""
 
 import uvicorn
+from fastapi import FastAPI
 
 from core import Predictor
-from labelstudio_backend import BackendSettings, ImageFetcher, PredictionService, create_app
+from labelstudio_backend import (
+    BackendSettings,
+    ImageFetcher,
+    PredictionService,
+    Projects,
+    ProjectWork,
+    create_app,
+)
 from worker import EmbeddingClient, WorkerSettings
 
 
@@ -14,20 +22,22 @@ def serve_backend(settings: WorkerSettings, host: str, port: int) -> None:
         EfficientSAMError: model, weights or device cannot be used.
         RedisUnavailable: the Redis URL is malformed.
     """
-    backend = BackendSettings()
     predictor = settings.load()
     predictor.drop_encoder()  # encoding is the workers' business
-    app = create_app(_make_service(predictor, settings, backend), backend)
+    app = _make_app(predictor, settings, BackendSettings())
     uvicorn.run(app, host=host, port=port, log_config=None, access_log=False)
 
 
-def _make_service(
-    predictor: Predictor, settings: WorkerSettings, backend: BackendSettings
-) -> PredictionService:
-    embeddings = EmbeddingClient(settings.connect(), predictor.embedding_identity)
+def _make_app(predictor: Predictor, settings: WorkerSettings, backend: BackendSettings) -> FastAPI:
+    redis, projects = settings.connect(), Projects()
+    embeddings = EmbeddingClient(redis, predictor.embedding_identity)
     images = ImageFetcher(
         max_bytes=backend.image_max_bytes,
         timeout_s=backend.image_timeout_s,
         is_private_address_allowed=backend.is_private_address_allowed,
     )
-    return PredictionService(predictor, embeddings, images, backend)
+    work = ProjectWork(redis, predictor, backend, projects)
+    service = PredictionService(
+        predictor, embeddings, images, backend, projects, background=work, warm_start=work
+    )
+    return create_app(service, backend, work)

@@ -10,7 +10,17 @@ from core import EfficientSAMError
 from labelstudio_backend import BackendError
 from worker import WorkerError
 
-from . import demo, predict_command, server_commands, training_commands, weights_commands
+from . import (
+    demo,
+    doctor,
+    predict_command,
+    prelabel_commands,
+    server_commands,
+    status_command,
+    training_commands,
+    warm_command,
+    weights_commands,
+)
 from .errors import EsamError
 
 app = typer.Typer(
@@ -24,6 +34,11 @@ app.command("run")(server_commands.run)
 app.command("serve")(server_commands.serve)
 app.command("worker")(server_commands.worker)
 app.command("predict")(predict_command.predict)
+app.command("prelabel")(prelabel_commands.prelabel)
+app.add_typer(prelabel_commands.runs_app, name="runs")
+app.command("warm")(warm_command.warm)
+app.command("status")(status_command.status)
+app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)
 app.add_typer(weights_commands.app, name="weights")
 app.command("train")(training_commands.train_command)

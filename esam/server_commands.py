@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from core import find_checkpoint
+from labelstudio_backend import BackendSettings, JobResources, set_job_resources
 from worker import WorkerSettings, start_worker
 
 from .backend_process import serve_backend
@@ -71,6 +72,7 @@ def worker(
     """Start one worker process; it needs a Redis (ESAM_REDIS_URL)."""
     settings = WorkerSettings(model=model, weights=weights, device=device)
     configure_logging(settings.log_level)
+    set_job_resources(JobResources(BackendSettings()))
     start_worker(settings)
 
 

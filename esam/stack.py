@@ -1,5 +1,6 @@
 """The whole product on one machine: Redis, workers and backend, started and stopped together."""
 
+import logging
 import os
 import socket
 import subprocess
@@ -23,6 +24,11 @@ from .redis_server import PrivateRedis
 _READY_TIMEOUT_S = 90.0
 _POLL_S = 0.05
 _LOG_TAIL_LINES = 12
+_WORKER = "worker-"
+_MAX_RESTARTS = 3
+_RESTART_WINDOW_S = 120.0
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,7 @@ class Stack:
         self._config = config
         self._exit = ExitStack()
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._restarts: dict[str, list[float]] = {}
         self.port = config.port or _free_port()
         self.redis_url = config.redis_url or ""
 
@@ -87,15 +94,28 @@ class Stack:
         self._exit.close()
 
     def wait(self) -> None:
-        """Block while all servers run.
+        """Block while all servers run; a worker that dies is started anew.
 
         Raises:
-            StackError: one of them ended by itself.
+            StackError: the backend ended by itself, or a worker again and again.
         """
         while True:
-            for name in self._children:
+            for name in list(self._children):
+                if name.startswith(_WORKER) and self._children[name].poll() is not None:
+                    self._restart_worker(name)
                 self._check_running(name)
             time.sleep(0.5)
+
+    def _restart_worker(self, name: str) -> None:
+        """Start a worker that died; its job is taken up by whoever is first."""
+        now = time.monotonic()
+        recent = [t for t in self._restarts.get(name, []) if now - t < _RESTART_WINDOW_S]
+        if len(recent) >= _MAX_RESTARTS:
+            return  # it is found dead right after, and named
+        self._restarts[name] = [*recent, now]
+        logger.warning("%s ended with exit code %s; starting it anew", name,
+                       self._children[name].returncode)  # fmt: skip
+        self._spawn(name, "worker")
 
     def _start(self) -> None:
         _refuse_taken_port(self._config.host, self.port)
@@ -103,7 +123,7 @@ class Stack:
             redis = self._exit.enter_context(PrivateRedis())
             self.redis_url = redis.url
         for number in range(1, self._config.workers + 1):
-            self._spawn(f"worker-{number}", "worker")
+            self._spawn(f"{_WORKER}{number}", "worker")
         self._spawn("backend", "serve", "--port", str(self.port), "--host", self._config.host)
         self._wait_ready()
 
@@ -118,7 +138,7 @@ class Stack:
         if self._config.log_folder is None:
             return None
         self._config.log_folder.mkdir(parents=True, exist_ok=True)
-        return self._exit.enter_context(self._log_path(name).open("wb"))
+        return self._exit.enter_context(self._log_path(name).open("ab"))
 
     def _log_path(self, name: str) -> Path:
         return (self._config.log_folder or Path()) / f"{name}.log"

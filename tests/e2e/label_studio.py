@@ -94,6 +94,11 @@ class LabelStudio:
         tasks = self.api.get("/api/tasks", params={"project": project}).json()["tasks"]
         return [task["id"] for task in tasks]
 
+    def all_task_ids(self, project: int) -> list[int]:
+        """Of a project of up to a thousand tasks."""
+        params = {"project": project, "page_size": 1000}
+        return [t["id"] for t in self.api.get("/api/tasks", params=params).json()["tasks"]]
+
     def ask(self, project: int, task: int, item: dict[str, Any]) -> dict[str, Any]:
         """What the page gets for one smart region."""
         backend = self.api.get("/api/ml", params={"project": project}).json()[0]["id"]

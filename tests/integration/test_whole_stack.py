@@ -21,7 +21,7 @@ from label_studio_sdk.converter.brush import decode_rle
 from numpy.typing import NDArray
 from PIL import Image
 
-from core import Predictor, Prompt, load_predictor, read_image
+from core import Predictor, Prompt, read_image
 from esam.demo_photos import photo_path
 
 from ..running_stack import RunningStack, alive
@@ -45,11 +45,6 @@ def stack(nano_weights: Path) -> Iterator[RunningStack]:
     yield running
     assert running.stop(signal.SIGTERM) == 0
     assert alive(children) == set()
-
-
-@pytest.fixture(scope="module")
-def predictor(nano_weights: Path) -> Predictor:
-    return load_predictor("nano", nano_weights)
 
 
 def data_uri(image: NDArray[np.uint8]) -> str:
@@ -182,13 +177,33 @@ def test_a_stack_that_is_killed_takes_its_servers_with_it(nano_weights: Path) ->
         time.sleep(0.1)
 
 
-def test_a_server_that_dies_stops_the_stack_and_is_named(nano_weights: Path) -> None:
+def find_server(pids: set[int], name: bytes) -> int:
+    (found,) = (p for p in pids if name in Path(f"/proc/{p}/cmdline").read_bytes().split(b"\0"))
+    return found
+
+
+def test_a_backend_that_dies_stops_the_stack_and_is_named(nano_weights: Path) -> None:
     running = RunningStack(nano_weights)
     children = running.descendants()
-    (worker,) = (pid for pid in children if b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes())
-    os.kill(worker, signal.SIGKILL)
+    os.kill(find_server(children, b"serve"), signal.SIGKILL)
     assert running.wait() == 1
-    assert "worker-1 ended with exit code -9" in "".join(running.lines)
+    assert "backend ended with exit code -9" in "".join(running.lines)
+    assert alive(children) == set()
+
+
+def test_a_worker_that_dies_is_started_anew_and_clicks_work(nano_weights: Path) -> None:
+    running = RunningStack(nano_weights)
+    before = running.descendants()
+    worker = find_server(before, b"worker")
+    os.kill(worker, signal.SIGKILL)
+    deadline = time.monotonic() + 60
+    while len(running.descendants() - before) < 1:
+        assert time.monotonic() < deadline, "no worker was started"
+        time.sleep(0.1)
+    image = read_image(photo_path("coffee.png"))
+    assert httpx.post(f"{running.url}/predict", json=click(image, 9, 9), timeout=90).is_success
+    children = before | running.descendants()
+    assert running.stop(signal.SIGTERM) == 0
     assert alive(children) == set()
 
 

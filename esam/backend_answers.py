@@ -1,0 +1,182 @@
+"""What the backend answers, as far as the commands read it; unknown fields are skipped."""
+
+from pydantic import BaseModel, ConfigDict
+
+_OVER = ("finished", "cancelled", "stopped")
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=())
+
+
+class Run(_Answer):
+    """One run over the tasks of a project.
+
+    Attributes:
+        id: what people type.
+        project: id of the project in Label Studio.
+        project_title: what it is called there.
+        label_studio_url: where that is.
+        model_version: of the predictions it posts.
+        prompts: ``regions``, ``everything`` or ``file``.
+        state: ``planning``, ``running``, ``finished``, ``cancelled`` or ``stopped``.
+        reason: why it stopped.
+        created_at: ISO time.
+        finished_at: ISO time, None while it goes on.
+        total: tasks planned so far.
+        done: tasks with a prediction by this run.
+        skipped: tasks with nothing to predict from.
+        already_predicted: tasks left out, since they have a prediction of this model version.
+        failed: tasks that could not be predicted.
+        rate_per_s: tasks a second, lately.
+        time_left_s: seconds to go at this rate.
+    """
+
+    id: str
+    project: int
+    project_title: str | None = None
+    label_studio_url: str | None = None
+    model_version: str = ""
+    prompts: str = ""
+    state: str
+    reason: str | None = None
+    created_at: str | None = None
+    finished_at: str | None = None
+    total: int
+    done: int
+    skipped: int = 0
+    already_predicted: int = 0
+    failed: int = 0
+    rate_per_s: float | None = None
+    time_left_s: float | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will happen in it by itself."""
+        return self.state in _OVER
+
+    @property
+    def is_all_done(self) -> bool:
+        """Whether it came to its end without a failure."""
+        return self.state == "finished" and not self.failed
+
+    @property
+    def handled(self) -> int:
+        """Tasks that are dealt with, well or not."""
+        return self.done + self.skipped + self.failed
+
+
+class RunList(_Answer):
+    """Runs, newest first."""
+
+    runs: tuple[Run, ...]
+
+
+class PlannedProject(_Answer):
+    """The project an order is about."""
+
+    id: int
+    title: str | None = None
+
+
+class RunPlan(_Answer):
+    """What an order would start.
+
+    Attributes:
+        project: the project.
+        tasks: its tasks, as far as the order names them.
+        to_predict: tasks that would be predicted.
+        already_predicted: tasks that have a prediction of this model version.
+        model_version: the one that would predict.
+    """
+
+    project: PlannedProject
+    tasks: int
+    to_predict: int
+    already_predicted: int
+    model_version: str
+
+
+class Failure(_Answer):
+    """A task that could not be predicted, and why."""
+
+    task: int
+    reason: str
+
+
+class FailureList(_Answer):
+    """The failures of a run."""
+
+    failures: tuple[Failure, ...]
+
+
+class WarmOrder(_Answer):
+    """What an order to warm up started.
+
+    Attributes:
+        project: id of the project.
+        queued: images put on the queue.
+        already_warm_or_queued: images with an embedding, or on the queue before.
+        total: tasks of the project; more than both together where the queue has no room for all.
+    """
+
+    project: int
+    queued: int
+    already_warm_or_queued: int
+    total: int
+
+
+class RedisStatus(_Answer):
+    """The backend's Redis, as far as it says."""
+
+    is_reachable: bool
+    detail: str | None = None
+    version: str | None = None
+    eviction_policy: str | None = None
+    maxmemory_bytes: int | None = None
+    used_memory_bytes: int | None = None
+    has_queue_safe_eviction: bool | None = None
+
+
+class WorkerStatus(_Answer):
+    """One worker process."""
+
+    name: str
+    state: str | None = None
+    device: str | None = None
+    model_version: str | None = None
+    embedding_identity: str | None = None
+
+
+class QueueLengths(_Answer):
+    """Jobs that wait."""
+
+    interactive: int = 0
+    prefetch: int = 0
+    batch: int = 0
+
+
+class BackendStatus(_Answer):
+    """The backend and what it works with.
+
+    Attributes:
+        model_version: of its predictions.
+        embedding_identity: of the embeddings it can decode, where it says.
+        redis: its Redis.
+        workers: those that are alive.
+        queues: jobs that wait.
+        label_studio_url: where it looks for Label Studio.
+        has_label_studio_token: whether it was given a token for it.
+        prelabel: what tasks are predicted from when nobody clicked.
+        versions: of the backend's parts, by name.
+    """
+
+    model_version: str
+    embedding_identity: str | None = None
+    redis: RedisStatus
+    workers: tuple[WorkerStatus, ...] = ()
+    queues: QueueLengths = QueueLengths()
+    label_studio_url: str | None = None
+    has_label_studio_token: bool = False
+    prelabel: str | None = None
+    versions: dict[str, str | None] = {}

@@ -1,0 +1,247 @@
+"""``esam prelabel`` and ``esam runs``: the tasks of a whole project, predicted by the backend."""
+
+import json
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .backend_answers import Run, RunPlan
+from .backend_client import DEFAULT_URL, BackendClient, run_path
+from .backend_options import (
+    BackendOption,
+    ProjectOption,
+    TokenOption,
+    UrlOption,
+    connect_backend,
+    label_studio_fields,
+    say_command,
+)
+from .box_file import read_box_file
+from .errors import OptionInvalid
+from .run_tables import make_console, make_run_facts, make_run_table
+from .run_watch import follow_run, make_failure_table, say_next_commands
+
+runs_app = typer.Typer(help="Runs over whole projects: see, stop and repeat.", no_args_is_help=True)
+
+
+class PromptSource(str, Enum):
+    """What masks are predicted from when nobody clicks."""
+
+    REGIONS = "regions"
+    EVERYTHING = "everything"
+    FILE = "file"
+
+
+RunArgument = Annotated[str, typer.Argument(metavar="ID", help="Of `esam runs list`.")]
+NoWaitOption = Annotated[
+    bool, typer.Option("--no-wait", help="Return at once; the run goes on by itself.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="The backend's answer as JSON.")]
+
+
+def prelabel(
+    project: ProjectOption,
+    prompts: Annotated[
+        PromptSource | None,
+        typer.Option(
+            help="regions: the rectangles and keypoints that tasks have (default); "
+            "everything: all masks of the image; file: the boxes of --boxes.",
+            show_default=False,
+        ),
+    ] = None,
+    boxes: Annotated[
+        Path | None,
+        typer.Option(help="CSV or JSON of boxes by task or image, in pixels.", show_default=False),
+    ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(help="Of masks that no prompt names; default the brush tag's first label."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="At most so many tasks.", min=1)] = None,
+    view: Annotated[
+        int | None, typer.Option(help="Only the tasks of this tab of the data manager: its id.")
+    ] = None,
+    filters: Annotated[
+        str | None,
+        typer.Option(
+            "--filter", metavar="JSON", help="Only the tasks of a filter of the data manager."
+        ),
+    ] = None,
+    is_dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be predicted; start nothing.")
+    ] = False,
+    keep_embeddings: Annotated[
+        bool,
+        typer.Option("--keep-embeddings", help="So that the first click on each task is warm too."),
+    ] = False,
+    no_wait: NoWaitOption = False,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    backend: BackendOption = DEFAULT_URL,
+) -> None:
+    """Predict the tasks of a project that have no prediction of this model yet.
+
+    The backend's workers do it; this command starts the run and watches it. Ctrl-C ends only that.
+    """
+    if view is not None and filters is not None:
+        raise OptionInvalid("give --view or --filter, not both; a view has its own filters")
+    order: dict[str, object] = {
+        "project": project,
+        "prompts": _choose_prompts(prompts, boxes).value,
+        "label": label,
+        "limit": limit,
+        "view": view,
+        "filters": _read_filters(filters),
+        "keep_embeddings": keep_embeddings,
+        "boxes": _read_boxes(boxes) if boxes else None,
+        "dry_run": False,
+        **label_studio_fields(url, token),
+    }
+    with connect_backend(backend) as client:
+        if is_dry_run:
+            typer.echo(_describe_plan(client.plan_run(order)))
+            return
+        run = client.start_run(order)
+        typer.echo(_describe_start(run))
+        _go_on(client, run, is_watched=not no_wait)
+
+
+@runs_app.command("list")
+def list_runs(as_json: JsonOption = False, backend: BackendOption = DEFAULT_URL) -> None:
+    """The runs there are, newest first."""
+    with connect_backend(backend) as client:
+        if as_json:
+            typer.echo(json.dumps(client.ask("GET", "/runs"), ensure_ascii=False))
+            return
+        runs = client.list_runs()
+    if runs:
+        make_console().print(make_run_table(runs))
+    else:
+        typer.echo("no runs yet; `esam prelabel --project N` starts one")
+
+
+@runs_app.command("show")
+def show_run(
+    run_id: RunArgument, as_json: JsonOption = False, backend: BackendOption = DEFAULT_URL
+) -> None:
+    """One run, and every task of it that failed."""
+    with connect_backend(backend) as client:
+        if as_json:
+            typer.echo(json.dumps(_ask_run_and_failures(client, run_id), ensure_ascii=False))
+            return
+        run = client.find_run(run_id)
+        failures = client.find_failures(run_id).failures
+    console = make_console()
+    console.print(make_run_facts(run))
+    if failures:
+        console.print("\nfailures:")
+        console.print(make_failure_table(failures))
+        typer.echo(f"\nonce more: {say_command(client.url, f'runs retry-failed {run_id}')}")
+
+
+@runs_app.command("watch")
+def watch_run(run_id: RunArgument, backend: BackendOption = DEFAULT_URL) -> None:
+    """See how far a run is until it is over; exit code 1 when tasks failed or it stopped."""
+    with connect_backend(backend) as client:
+        _go_on(client, client.find_run(run_id), is_watched=True)
+
+
+@runs_app.command("cancel")
+def cancel_run(run_id: RunArgument, backend: BackendOption = DEFAULT_URL) -> None:
+    """Stop a run; what it predicted stays, and `resume` goes on with it."""
+    with connect_backend(backend) as client:
+        run = client.change_run(run_id, "cancel")
+    typer.echo(f"run {run.id} {run.state}: {run.done:,} of {run.total:,} done")
+
+
+@runs_app.command("resume")
+def resume_run(
+    run_id: RunArgument,
+    no_wait: NoWaitOption = False,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    backend: BackendOption = DEFAULT_URL,
+) -> None:
+    """Go on with a run that stopped or was cancelled; nothing is predicted twice."""
+    with connect_backend(backend) as client:
+        run = client.change_run(run_id, "resume", label_studio_fields(url, token))
+        _go_on(client, run, is_watched=not no_wait)
+
+
+@runs_app.command("retry-failed")
+def retry_failed(
+    run_id: RunArgument,
+    no_wait: NoWaitOption = False,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    backend: BackendOption = DEFAULT_URL,
+) -> None:
+    """Predict the tasks of a run that failed once more."""
+    with connect_backend(backend) as client:
+        run = client.change_run(run_id, "retry-failed", label_studio_fields(url, token))
+        _go_on(client, run, is_watched=not no_wait)
+
+
+def _go_on(client: BackendClient, run: Run, *, is_watched: bool) -> None:
+    """Watch a run to its end and leave with its exit code, or say how to watch it later."""
+    if not is_watched:
+        typer.echo(say_next_commands(client, run))
+        return
+    if code := follow_run(client, run):
+        raise typer.Exit(code)
+
+
+def _choose_prompts(prompts: PromptSource | None, boxes: Path | None) -> PromptSource:
+    if boxes and prompts not in (None, PromptSource.FILE):
+        raise OptionInvalid(f"--boxes goes with --prompts file, not with {prompts.value}")
+    if prompts is PromptSource.FILE and not boxes:
+        raise OptionInvalid("--prompts file needs --boxes FILE, a CSV or JSON of boxes")
+    return PromptSource.FILE if boxes else prompts or PromptSource.REGIONS
+
+
+def _read_boxes(path: Path) -> list[dict[str, object]]:
+    found = read_box_file(path)
+    if found.skipped_names:
+        names = ", ".join(map(repr, found.skipped_names))
+        typer.echo(f"{path}: not used: {names}", err=True)
+    return [box.to_json() for box in found.boxes]
+
+
+def _read_filters(text: str | None) -> dict[str, object] | None:
+    if text is None:
+        return None
+    try:
+        filters = json.loads(text)
+    except ValueError as error:
+        raise OptionInvalid(f"--filter is not JSON: {error}") from error
+    if not isinstance(filters, dict):
+        raise OptionInvalid(
+            '--filter must be a JSON object such as {"conjunction": "and", "items": [...]}'
+        )
+    return filters
+
+
+def _ask_run_and_failures(client: BackendClient, run_id: str) -> dict[str, object]:
+    """The run as the backend says it, with its failures in it."""
+    merged: dict[str, object] = {}
+    for path in (run_path(run_id), f"{run_path(run_id)}/failures"):
+        answer = client.ask("GET", path)
+        merged |= answer if isinstance(answer, dict) else {}
+    return merged
+
+
+def _describe_start(run: Run) -> str:
+    project = f"{run.project} {run.project_title!r}" if run.project_title else str(run.project)
+    at = f" at {run.label_studio_url}" if run.label_studio_url else ""
+    return f"run {run.id}: project {project}{at}, {run.prompts}, {run.model_version}"
+
+
+def _describe_plan(plan: RunPlan) -> str:
+    title = f" {plan.project.title!r}" if plan.project.title else ""
+    return (
+        f"Project {plan.project.id}{title} has {plan.tasks:,} tasks: {plan.to_predict:,} would be "
+        f"predicted by {plan.model_version}, {plan.already_predicted:,} have its prediction "
+        "already. Nothing was started."
+    )

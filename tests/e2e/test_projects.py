@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,15 +52,17 @@ def find_predictions(label_studio: LabelStudio, tasks: list[int]) -> dict[int, l
     return found
 
 
-def wait_for_run(stack: RunningStack, project: int, state: str) -> dict[str, Any]:
+def wait_for_run(
+    stack: RunningStack, project: int, is_reached: Callable[[dict[str, Any]], bool]
+) -> dict[str, Any]:
     deadline = time.monotonic() + _TIMEOUT_S
     while True:
         runs = httpx.get(f"{stack.url}/runs").json()["runs"]
         mine: list[dict[str, Any]] = [run for run in runs if run["project"] == project]
-        if mine and mine[0]["state"] == state:
+        if mine and is_reached(mine[0]):
             return mine[0]
         assert time.monotonic() < deadline, mine
-        time.sleep(0.2)
+        time.sleep(0.05)
 
 
 def esam(
@@ -121,7 +124,7 @@ def test_three_hundred_selected_tasks_are_labelled_in_the_background_once(
     tasks = import_detected(label_studio, project, image_url(label_studio, task), 300)
     retrieve_predictions(label_studio, project, tasks)
     retrieve_predictions(label_studio, project, tasks)
-    run = wait_for_run(stack, project, "finished")
+    run = wait_for_run(stack, project, lambda run: run["state"] == "finished")
     assert (run["total"], run["done"], run["failed"]) == (300, 300, 0)
     counts = {t: len(stored) for t, stored in find_predictions(label_studio, tasks).items()}
     assert counts == dict.fromkeys(tasks, 1)
@@ -131,16 +134,15 @@ def test_prelabel_ends_complete_with_a_worker_killed_in_the_middle(
     label_studio: LabelStudio, stack: RunningStack, photo: Path
 ) -> None:
     project, task = label_studio.create_project(stack.url, photo)
-    tasks = import_detected(label_studio, project, image_url(label_studio, task), 60)
+    tasks = import_detected(label_studio, project, image_url(label_studio, task), 100)
     command = esam(stack, label_studio, "prelabel", "--project", str(project))
-    while wait_for_run(stack, project, "running")["done"] < 5:
-        time.sleep(0.05)
+    assert wait_for_run(stack, project, lambda run: run["done"] >= 5)["done"] < 100
     for pid in stack.descendants():
         if b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
             os.kill(pid, signal.SIGKILL)
     output, _ = command.communicate(timeout=_TIMEOUT_S)
     assert command.returncode == 0, output
-    assert "60" in output
+    assert "100" in output
     counts = {t: len(stored) for t, stored in find_predictions(label_studio, tasks).items()}
     assert counts == dict.fromkeys(tasks, 1)
     bare = find_predictions(label_studio, [task])

@@ -16,6 +16,8 @@ import pytest
 from esam.backend_answers import Run
 from esam.errors import BackendAway
 from esam.polling import poll
+from esam.prelabel_commands import PromptSource
+from labelstudio_backend import PromptSource as ServicePromptSource
 
 from .backend_stand_in import MODEL_VERSION, BackendStandIn, make_run, run_backend_stand_in
 from .command_line import esam
@@ -83,6 +85,10 @@ def test_regions_are_the_prompts_unless_said_otherwise(backend: BackendStandIn) 
     assert esam("prelabel", "--project", 3, "--no-wait") == 0
     order = backend.body_of("POST /runs")
     assert (order["prompts"], order["boxes"], order["label_studio_url"]) == ("regions", None, None)
+
+
+def test_the_choices_of_prompts_are_those_of_the_service() -> None:
+    assert [choice.value for choice in PromptSource] == [p.value for p in ServicePromptSource]
 
 
 def test_a_view_of_the_data_manager_can_be_named(backend: BackendStandIn) -> None:

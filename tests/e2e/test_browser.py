@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from playwright.sync_api import Page
 
+from core import Prompt, load_predictor, read_image
+
 from ..running_stack import RunningStack
 from .conftest import OUTPUT
 from .label_studio import EMAIL, LabelStudio
@@ -65,6 +67,35 @@ def test_one_smart_click_gives_a_mask_that_is_stored_as_it_was_drawn(
     brushes = [r for r in annotation["result"] if r["type"] == "brushlabels"]
     assert len(brushes) == 1
     assert iou(mask_of(brushes[0]), drawn) == 1.0
+
+
+def click_smart(page: Page, x_px: int, y_px: int) -> dict[str, Any]:
+    """Click at a pixel of the photo with the tool in hand; what came back."""
+    with page.expect_response(lambda r: "interactive-annotating" in r.url) as reply:
+        page.mouse.click(*canvas_place(page, x_px / 600, y_px / 400))
+    return answered_region(reply.value)
+
+
+def test_a_second_click_refines_the_mask_as_core_does(
+    label_studio: LabelStudio, stack: RunningStack, photo: Path, page: Page
+) -> None:
+    project, task = label_studio.create_project(stack.url, photo)
+    open_task(page, label_studio, project, task)
+    choose_smart_tool(page, POINTS, presses=1)
+    first = mask_of(click_smart(page, 290, 150))
+    page.wait_for_function("() => window.Htx.annotationStore.selected.suggestions.size === 1")
+    page.locator(".lsf-labels").nth(POINTS).locator(".lsf-label").first.click()
+    second = mask_of(click_smart(page, 200, 250))
+    page.wait_for_timeout(500)  # as above
+    page.screenshot(path=OUTPUT / "second_click.png")
+    predictor = load_predictor("nano")
+    embedding = predictor.encode(read_image(photo))
+    for mask, points in ((first, [[290, 150]]), (second, [[290, 150], [200, 250]])):
+        expected = predictor.decode(embedding, Prompt(points=points)).mask
+        # A click on the page lands on whole screen pixels.
+        assert iou(mask, expected) > 0.9
+    assert second[250, 200]
+    assert iou(first, second) < 1.0
 
 
 def test_a_smart_box_gives_a_mask_inside_it(

@@ -45,11 +45,11 @@ def serve_label_studio(photos: Sequence[bytes], task_count: int) -> Iterator[Lab
     ours, theirs = spawn.Pipe()
     process = spawn.Process(target=_serve, args=(theirs, list(photos), task_count), daemon=True)
     process.start()
+    theirs.close()  # so that waiting ends when the process does
     try:
         yield LabelStudioProcess(ours)
     finally:
         ours.close()  # it ends with its pipe
-        theirs.close()
         process.join()
 
 

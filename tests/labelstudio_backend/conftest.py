@@ -117,6 +117,7 @@ def serve_backend(
     )
     server = uvicorn.Server(config)
     sock = config.bind_socket()
+    sock.listen()  # a call that comes before the server is ready waits for it
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
     thread.start()
     backend = Backend(f"http://127.0.0.1:{sock.getsockname()[1]}", embeddings)

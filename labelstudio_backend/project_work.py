@@ -115,7 +115,9 @@ class ProjectWork:
     def warm_project(
         self, project_id: int, account: LabelStudioAccount, limit: int | None
     ) -> dict[str, int]:
-        """Order the embeddings of a project's first tasks.
+        """Order the embeddings of a project's tasks, until the queue is full.
+
+        Asked again, it goes on behind those that were ordered within the hour.
 
         Returns:
             How many were queued, how many were warm or queued already, and the tasks in all.
@@ -125,21 +127,20 @@ class ProjectWork:
         """
         client = LabelStudioClient(account, patience_s=10)
         queued = seen = 0
-        most = min(limit or MAX_WAITING, MAX_WAITING)
         try:
             config = client.find_project(project_id).label_config
             page_number, total = 1, 1
-            while seen < most:
+            while seen < min(limit or total, total) and (room := self._warm_start.find_room()):
                 page = client.list_tasks(project_id, page=page_number, page_size=_PAGE_TASKS)
-                total = page.total
-                ids = [task.id for task in page.tasks][: most - seen]
+                total, page_number = page.total, page_number + 1
+                wanted = min(room, (limit or total) - seen)
+                ids = [task.id for task in page.tasks][:wanted]
                 if not ids:
                     break
                 tasks = client.find_tasks(project_id, ids)
                 images = [(t.id, source) for t in tasks for source in find_click_images(t, config)]
                 queued += self._warm_start.order(account, images)
                 seen += len(ids)
-                page_number += 1
         finally:
             client.close()
         return {

@@ -57,13 +57,17 @@ class WarmStart:
         """Order embeddings; returns at once, and never fails the caller."""
         self._thread.submit(self._order_logged, account, list(images))
 
+    def find_room(self) -> int:
+        """How many more jobs the queue takes."""
+        return max(0, MAX_WAITING - count_waiting_jobs(self._redis)[PREFETCH])
+
     def order(self, account: LabelStudioAccount | None, images: Sequence[Image]) -> int:
         """Order the embeddings of images that were not asked for lately.
 
         Returns:
             How many jobs were put on the queue; images beyond ``MAX_WAITING`` get none.
         """
-        room = MAX_WAITING - count_waiting_jobs(self._redis)[PREFETCH]
+        room = self.find_room()
         account_id = self._accounts.save(account) if account is not None else None
         queued = 0
         for task_id, source in images:

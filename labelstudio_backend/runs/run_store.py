@@ -129,11 +129,17 @@ class RunStore:
     def stop(self, run_id: str, state: RunState, reason: str | None = None) -> None:
         """End a run before it is complete; what is not done stays known, for a resume."""
         with self._redis.pipeline() as pipe:
-            pipe.watch(run_key(run_id))
-            if self.is_running(run_id):
-                pipe.multi()
-                self._end(pipe, run_id, state, reason)
-                pipe.execute()
+            while True:
+                try:
+                    pipe.watch(run_key(run_id))
+                    if not self.is_running(run_id):
+                        return
+                    pipe.multi()
+                    self._end(pipe, run_id, state, reason)
+                    pipe.execute()
+                    return
+                except WatchError:
+                    continue
 
     def restart(self, run: Run, chunks: Sequence[Chunk]) -> None:
         """Set a run going again, with these chunks instead of those it had."""

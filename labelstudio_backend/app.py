@@ -98,6 +98,8 @@ def _add_routes(
     async def webhook(request: Request) -> Response:
         """Label Studio tells of an event; answered at once, it waits one second only."""
         event = parse_body(WebhookEvent, await read_body(request))
+        project_id = event.project.id if event.project else None
+        logger.info("webhook action=%.40r project=%.40r", event.action, project_id)
         if work is not None:
             work.handle_event(event)
         return make_answer({"status": "ok"})

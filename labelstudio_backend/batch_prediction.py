@@ -22,7 +22,7 @@ from .label_config import parse_label_config
 from .label_studio_account import LabelStudioAccount
 from .labeled_task import Prediction
 from .protocol import PredictRequest, Task
-from .settings import Prelabel as Prelabel
+from .settings import Prelabel
 from .stage_times import StageTimes
 from .task_labeler import LabelingPlan, TaskLabeler
 from .task_predictor import Attempt, TaskPredictor
@@ -204,31 +204,37 @@ class BatchPredictor:
         if self._warm_start is None or len(request.tasks) != 1:
             return
         task = request.tasks[0]
-        sources = find_click_images(task, request.label_config)
+        images = find_click_images(request.tasks, request.label_config)
         try:
-            if sources:
-                self._warm_start.warm(account, [(task.id, source) for source in sources])
+            if images:
+                self._warm_start.warm(account, images)
         except (BackendError, WorkerError) as error:  # a cold start is no failure
             logger.warning("no warm start task=%.40r reason=%.2000r", task.id, str(error))
 
 
-def find_click_images(task: Task, label_config: str | None) -> list[str]:
-    """What a task says of the images that somebody may click on.
+def find_click_images(
+    tasks: Sequence[Task], label_config: str | None
+) -> list[tuple[int | str | None, str]]:
+    """What tasks say of the images that somebody may click on.
 
     Args:
-        task: whose fields name them.
+        tasks: whose fields name them.
         label_config: the project's; one that cannot be read has no such image.
 
     Returns:
-        One source for each image tag that a brush tag draws on, as far as the task has it.
+        (task id, source) of each image tag that a brush tag draws on, as far as a task has it.
     """
-    sources: list[str] = []
-    with suppress(LabelConfigInvalid):
+    try:
         config = parse_label_config(label_config)
-        for image_name in config.find_drawn_images():
+    except LabelConfigInvalid:
+        return []
+    keys = [config.data_keys[image_name] for image_name in config.find_drawn_images()]
+    images: list[tuple[int | str | None, str]] = []
+    for task in tasks:
+        for key in keys:
             with suppress(RequestInvalid):
-                sources.append(find_image_source(task, config.data_keys[image_name]))
-    return sources
+                images.append((task.id, find_image_source(task, key)))
+    return images
 
 
 @contextmanager

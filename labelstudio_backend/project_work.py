@@ -1,6 +1,5 @@
 """Work on whole projects that Label Studio or a person asks for: runs and warm starts."""
 
-import logging
 from collections.abc import Sequence
 
 from redis import Redis
@@ -8,7 +7,7 @@ from redis import Redis
 from core import Predictor
 from worker import redis_errors_translated
 
-from .batch_prediction import Prelabel, find_click_images
+from .batch_prediction import find_click_images
 from .errors import LabelStudioUnknown
 from .label_studio_account import LabelStudioAccount, find_account
 from .label_studio_client import LabelStudioClient
@@ -16,11 +15,9 @@ from .projects import Projects
 from .protocol import WebhookEvent
 from .runs import RunService
 from .service_status import describe_service
-from .settings import BackendSettings
+from .settings import BackendSettings, Prelabel
 from .task_prompts import PromptSource
 from .warm_start import MAX_WAITING, WarmStart
-
-logger = logging.getLogger(__name__)
 
 _PAGE_TASKS = 100
 
@@ -100,16 +97,11 @@ class ProjectWork:
 
     def handle_event(self, event: WebhookEvent) -> None:
         """Warm up the images of tasks that were just imported; returns at once."""
-        project_id = event.project.id if event.project else None
-        logger.info("webhook action=%.40r project=%.40r", event.action, project_id)
         if event.action != "TASKS_CREATED" or event.project is None:
             return
-        account = find_account(self._settings, self._projects.find_by_id(project_id))
-        images = [
-            (task.id, source)
-            for task in event.tasks[:MAX_WAITING]
-            for source in find_click_images(task, event.project.label_config)
-        ]
+        account = find_account(self._settings, self._projects.find_by_id(event.project.id))
+        tasks = event.tasks[:MAX_WAITING]
+        images = find_click_images(tasks, event.project.label_config)
         self._warm_start.warm(account, images)
 
     def warm_project(
@@ -137,8 +129,7 @@ class ProjectWork:
                 ids = [task.id for task in page.tasks][:wanted]
                 if not ids:
                     break
-                tasks = client.find_tasks(project_id, ids)
-                images = [(t.id, source) for t in tasks for source in find_click_images(t, config)]
+                images = find_click_images(client.find_tasks(project_id, ids), config)
                 queued += self._warm_start.order(account, images)
                 seen += len(ids)
         finally:

@@ -15,7 +15,7 @@ from core import ImageEmbedding
 from . import jobs
 from .embedding_cache import EmbeddingCache, ProcessEmbeddingCache, RedisEmbeddingCache
 from .errors import EncodeFailed, EncodeTimeout, NoWorker
-from .job_queue import enqueue_job, find_unfinished_job, is_more_urgent
+from .job_queue import enqueue_job, find_unfinished_job, get_queue, is_more_urgent
 from .keys import (
     ALIAS_TTL_S,
     IMAGE_TTL_S,
@@ -149,7 +149,7 @@ class EmbeddingClient:
                     continue
 
     def _wait(self, job: Job, deadline: float) -> None:
-        """Block until the job has a result; wakes on it, does not poll for it.
+        """Block until the job has a result or is lost; wakes on a result, does not poll for it.
 
         Raises:
             EncodeFailed, EncodeTimeout, NoWorker: as ``get_or_encode``.
@@ -161,6 +161,10 @@ class EmbeddingClient:
                 if result.type is not Result.Type.SUCCESSFUL:
                     raise EncodeFailed(_reason(result))
                 return
+            if _is_lost(self._redis, job):
+                logger.warning("job lost with its worker job=%s; it is made anew", job.id)
+                job.delete()
+                return
             if time.monotonic() - started > _NO_WORKER_GRACE_S and not self.worker_count():
                 raise NoWorker(
                     "no worker is running, so the image cannot be encoded; "
@@ -170,6 +174,12 @@ class EmbeddingClient:
             f"no embedding after {time.monotonic() - started:.0f} s with {self.worker_count()} "
             "worker(s); they are busy or too slow: start more, or use a GPU"
         )
+
+
+def _is_lost(redis: Redis, job: Job) -> bool:
+    """Whether a job waits on no queue: its worker was killed in the moment it took it."""
+    is_waiting = job.get_status() is JobStatus.QUEUED
+    return is_waiting and get_queue(redis, job.origin).get_job_position(job) is None
 
 
 def _waits_behind(job: Job, priority: str) -> bool:

@@ -45,7 +45,7 @@ def enqueue_job(
         is_at_front: before the jobs that wait already.
         pipeline: commands are added to it instead of being sent.
     """
-    return Queue(queue, connection=redis, serializer=JSONSerializer).enqueue_call(
+    return get_queue(redis, queue).enqueue_call(
         function,
         args=tuple(arguments),
         timeout=timeout_s,
@@ -58,6 +58,11 @@ def enqueue_job(
         retry=Retry(_LIVES - 1, enqueue_at_front=True),
         pipeline=pipeline,
     )
+
+
+def get_queue(redis: Redis, name: str) -> Queue:
+    """RQ's queue of this name."""
+    return Queue(name, connection=redis, serializer=JSONSerializer)
 
 
 def find_unfinished_job(redis: Redis, job_id: str) -> Job | None:

@@ -15,7 +15,7 @@ from redis.client import Pipeline
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.executions import Execution
-from rq.job import Job
+from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 
@@ -55,6 +55,9 @@ class EncodeWorker(SimpleWorker):
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Do a job in this process, beating meanwhile."""
+        # RQ says so only after it has registered the job, and gives up for good a registered job
+        # that is not started: one whose worker was killed between the two.
+        job.set_status(JobStatus.STARTED)
         execution = self.prepare_execution(job)
         with self._beating(job, execution):
             self.perform_job(job, queue, execution)

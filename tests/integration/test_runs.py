@@ -21,7 +21,8 @@ from redis.exceptions import RedisError
 from core import Predictor
 from esam.processes import start_process, stop_process
 from esam.redis_server import PrivateRedis, find_redis_server
-from labelstudio_backend import LabelStudioAccount, RunConflict, RunMissing
+from labelstudio_backend import LabelStudioAccount, ProjectMissing, RunConflict, RunMissing
+from labelstudio_backend.errors import LabelConfigInvalid, UnknownLabel
 from labelstudio_backend.runs import RunOptions, RunProgress, RunService, RunState
 from labelstudio_backend.runs.run import StoredBox
 from labelstudio_backend.task_prompts import PromptSource
@@ -329,6 +330,49 @@ def test_failures_have_reasons_and_can_be_tried_again(
     assert not {gone, broken, unknown} & {
         t for t in label_studio.predictions if ours(label_studio, t, predictor.model_version)
     }
+
+
+def test_a_project_without_a_brush_tag_and_an_unknown_project_are_refused_at_once(
+    runs: RunService,
+) -> None:
+    config = """<View><Image name="image" value="$image"/>
+    <RectangleLabels name="r" toName="image"><Label value="Dog"/></RectangleLabels></View>"""
+    with LabelStudioStandIn(label_config=config) as label_studio:
+        account = make_account(label_studio)
+        with pytest.raises(LabelConfigInvalid, match="no BrushLabels tag"):
+            runs.start(1, account, RunOptions())
+        with pytest.raises(ProjectMissing, match="77"):
+            runs.start(77, account, RunOptions())
+    assert runs.list_runs() == []
+
+
+def test_a_label_that_the_project_lacks_is_refused_at_once(
+    account: LabelStudioAccount, runs: RunService
+) -> None:
+    options = RunOptions(prompts=PromptSource.EVERYTHING, label="Zebra")
+    with pytest.raises(UnknownLabel, match="'Zebra' does not exist"):
+        runs.start(1, account, options)
+
+
+def test_a_label_studio_that_restarts_in_the_middle_is_waited_for(
+    label_studio: LabelStudioStandIn,
+    account: LabelStudioAccount,
+    runs: RunService,
+    predictor: Predictor,
+    start_worker: StartWorker,
+) -> None:
+    task_ids = add_tasks(label_studio, 40, "Dog")
+    (bare,) = label_studio.add_tasks([{"text": "no image"}])
+    detect(label_studio, bare, "Dog")
+    start_worker()
+    run = runs.start(1, account, RunOptions())
+    wait_for_done(runs, run.id, 3)
+    label_studio.drop_next(".*", times=12)  # nobody answers for some seconds
+    progress = wait_until_over(runs, run.id)
+    assert (progress.state, progress.done) == (RunState.FINISHED, 40), progress
+    assert list(runs.find_failures(run.id)) == [bare]
+    assert "field 'image'" in runs.find_failures(run.id)[bare]
+    assert_one_each(label_studio, task_ids, predictor)
 
 
 def test_a_task_deleted_in_the_middle_is_named_and_the_rest_goes_on(

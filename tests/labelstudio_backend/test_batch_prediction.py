@@ -432,5 +432,5 @@ def test_click_images_are_those_with_a_brush_that_the_task_has() -> None:
     <Image name="c" value="$c"/><Image name="map" value="$map"/>
     <BrushLabels name="tag" toName="a,b,c"><Label value="Dog"/></BrushLabels></View>"""
     task = Task(id=1, data={"map": "m.png", "c": "c.png", "b": None, "a": "a.png"})
-    assert find_click_images(task, config) == ["a.png", "c.png"]
-    assert find_click_images(task, "<View>") == find_click_images(task, None) == []
+    assert find_click_images([task], config) == [(task.id, "a.png"), (task.id, "c.png")]
+    assert find_click_images([task], "<View>") == find_click_images([task], None) == []

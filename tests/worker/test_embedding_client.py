@@ -227,6 +227,17 @@ def test_the_job_of_a_killed_worker_is_taken_up_by_another(
     assert job.retries_left == 1, "it was killed over it"
 
 
+def test_a_job_that_was_lost_with_its_worker_is_made_anew(
+    redis: Redis, predictor: Predictor, png: bytes, start_worker: StartWorker
+) -> None:
+    client = EmbeddingClient(redis, predictor.embedding_identity)
+    with pytest.raises(EncodeTimeout):
+        client.get_or_encode(png, timeout_s=0.1)
+    assert redis.lpop("rq:queue:interactive") is not None, "as a worker takes it"
+    start_worker()
+    assert client.get_or_encode(png, timeout_s=60).original_size_hw == (120, 160)
+
+
 def test_workers_say_what_they_run_on(served_redis: Redis, predictor: Predictor) -> None:
     (worker,) = list_workers(served_redis)
     assert (worker.device, worker.model_version) == ("cpu", predictor.model_version)

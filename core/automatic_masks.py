@@ -9,13 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn import functional as F
 
 from .automatic_mask_config import AutomaticMaskConfig
 from .mask_parts import clean_parts
 from .mask_prediction import MaskPrediction
+from .mask_resizing import resize_to_mask
 from .predictor import ImageEmbedding, Predictor
 from .prompt import Prompt
 
@@ -51,12 +50,7 @@ class AutomaticMask:
         Made anew at each access and not kept: 200 masks of 12 megapixels would be 2.4 GB. Use it,
         let it go, take the next.
         """
-        logits = torch.from_numpy(self.low_res_logits).float()[None, None]
-        full = F.interpolate(
-            logits, size=self.original_size_hw, mode="bilinear", align_corners=False
-        )
-        mask: NDArray[np.bool_] = (full[0, 0] >= 0).numpy()
-        return mask
+        return resize_to_mask(self.low_res_logits, self.original_size_hw, "bilinear")
 
 
 def segment_everything(

@@ -1,13 +1,28 @@
 """The mask decoder: three candidate masks and their predicted IoU from an embedding and tokens."""
 
+from collections.abc import Iterable
+from typing import cast
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from .registry import Architecture
 from .two_way_transformer import TokenFeedForward, TwoWayTransformer
 
 CANDIDATES = 3
 """Masks of the answer. Token 0 of the saved four is for single-mask use and is not decoded."""
+
+
+class WholeNorm(nn.GroupNorm):
+    """GroupNorm of one group, channels last: (B, P, C) is normalised over P and C together."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(1, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, P, C) → (B, P, C)."""
+        return F.layer_norm(x, x.shape[1:], eps=self.eps) * self.weight + self.bias
 
 
 class MaskDecoder(nn.Module):
@@ -22,7 +37,7 @@ class MaskDecoder(nn.Module):
         self.mask_tokens = nn.Embedding(CANDIDATES + 1, width)
         self.final_output_upscaling_layers = nn.ModuleList(
             nn.Sequential(
-                nn.ConvTranspose2d(a, b, kernel_size=2, stride=2), *([nn.GroupNorm(1, b)] * norm),
+                nn.ConvTranspose2d(a, b, kernel_size=2, stride=2), *([WholeNorm(b)] * norm),
                 nn.GELU(),
             )
             for a, b, norm in ((width, width // 4, 1), (width // 4, width // 8, 0))
@@ -49,13 +64,13 @@ class MaskDecoder(nn.Module):
         b, prompts = prompt_tokens.shape[:2]
         own = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
         tokens = torch.cat([own.expand(b, prompts, -1, -1), prompt_tokens], dim=2)
-        cells = embedding.flatten(2).transpose(1, 2).unsqueeze(1)  # BxCxgxg -> Bx1xNxC
+        cells = embedding.flatten(2).transpose(1, 2).unsqueeze(1).contiguous()  # Bx1xNxC
         tokens, cells = self.transformer(tokens, cells, cell_position)
-        pixels = self._upscale(cells.flatten(0, 1))  # (B*Q)xC/8xHxW
+        pixels = self._upscale(cells.flatten(0, 1))  # (B*Q)x16NxC/8
         kernels = torch.stack(
             [self.output_hypernetworks_mlps[i](tokens[:, :, 1 + i]) for i in self._answer()], dim=2
         ).flatten(0, 1)  # (B*Q)x3xC/8
-        logits = (kernels @ pixels.flatten(2)).view(b, prompts, CANDIDATES, *pixels.shape[2:])
+        logits = self._to_rows(kernels @ pixels.transpose(1, 2)).unflatten(0, (b, prompts))
         iou = self.iou_prediction_head(tokens[:, :, 0])
         return logits, iou[..., 1:]
 
@@ -64,8 +79,22 @@ class MaskDecoder(nn.Module):
         return range(1, CANDIDATES + 1)
 
     def _upscale(self, cells: Tensor) -> Tensor:
-        """(B*Q, N, C) → (B*Q, C/8, 4·grid, 4·grid)."""
-        pixels = cells.transpose(1, 2).unflatten(2, (self.grid, self.grid))
-        for layer in self.final_output_upscaling_layers:
-            pixels = layer(pixels)
+        """(B*Q, N, C) → (B*Q, 16·N, C/8): each cell's four quarters, each quarter's four.
+
+        A transposed convolution whose stride is its kernel is a matrix product a cell, and what
+        follows it works on channels: no pixel moves before ``_to_rows``.
+        """
+        pixels = cells
+        for stage in cast("Iterable[nn.Sequential]", self.final_output_upscaling_layers):
+            convolution = cast("nn.ConvTranspose2d", stage[0])
+            bias = cast("Tensor", convolution.bias)
+            weight = convolution.weight.permute(2, 3, 1, 0).flatten(0, 2)  # CxC'x2x2 -> 4C'xC
+            pixels = F.linear(pixels, weight, bias.repeat(4))
+            pixels = pixels.unflatten(2, (4, -1)).flatten(1, 2)  # ...xPx4C' -> ...x4PxC'
+            pixels = stage[1:](pixels)
         return pixels
+
+    def _to_rows(self, quarters: Tensor) -> Tensor:
+        """(B*Q, 3, 16·N) in the order of ``_upscale`` → (B*Q, 3, 4·grid, 4·grid)."""
+        nested = quarters.unflatten(2, (self.grid, self.grid, 2, 2, 2, 2))
+        return nested.permute(0, 1, 2, 4, 6, 3, 5, 7).flatten(5, 7).flatten(2, 4)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn import functional as F
+
+from .mask_resizing import resize_to_mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,18 +42,10 @@ class MaskPrediction:
 
     def candidate_mask(self, index: int) -> NDArray[np.bool_]:
         """(H, W) bool of one candidate; logits are resized bicubic, as published."""
-        logits = torch.from_numpy(self.low_res_logits[index])[None, None]
-        full = F.interpolate(
-            logits, size=self.original_size_hw, mode="bicubic", align_corners=False
+        mask = resize_to_mask(
+            self.low_res_logits[index], self.original_size_hw, "bicubic", self.box
         )
-        mask: NDArray[np.bool_] = (full[0, 0] >= 0).numpy()
         height_px, width_px = self.original_size_hw
-        if self.box is not None:
-            x0, y0 = np.floor(self.box[:2]).astype(int).clip(0)
-            x1, y1 = np.ceil(self.box[2:]).astype(int)
-            inside = np.zeros_like(mask)
-            inside[y0:y1, x0:x1] = mask[y0:y1, x0:x1]
-            mask = inside
         for x, y in self.negative_points:
             mask[min(int(y), height_px - 1), min(int(x), width_px - 1)] = False
         return mask

@@ -2,10 +2,15 @@
 
     feeder thread     asks Label Studio for some tasks at a time, finds their prompts
     reading threads   fetch and read images
-    this thread       encodes, decodes
+    encoding threads  encode, decode
     posting threads   draw masks, write RLE, post, and say what became of the task
 
 At most ``_IN_FLIGHT`` tasks are under way, whatever their number, so that memory stays flat.
+
+On a CPU several images are encoded at a time, each with its share of torch's threads. One image
+with all of them would wait for the slowest thread at the end of each of hundreds of short loops,
+and the slowest is the one beside which an image is read or a mask is drawn (docs/development.md has
+figures).
 """
 
 import hashlib
@@ -18,6 +23,7 @@ from queue import Queue
 from threading import Event, Semaphore
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from core import EfficientSAMError, Predictor, read_image
@@ -48,6 +54,8 @@ _TASKS_A_LOOK = 8
 _READERS = 4
 _POSTERS = 2
 _GPU_BATCH = 8
+# Two, not one a core: a click waits for the encodes in hand, and they are slower side by side.
+_CPU_ENCODERS = 2
 
 RUN_STOPPERS = (LabelStudioUnreachable, LabelStudioTokenRefused, LabelStudioUnknown, ProjectMissing)
 """After these no other task could go on either."""
@@ -91,7 +99,9 @@ class ChunkPipeline:
         self._client = client
         self._images = images
         self._outcomes = outcomes
-        self._batch_size = _GPU_BATCH if context.predictor.device.type == "cuda" else 1
+        is_cpu = context.predictor.device.type == "cpu"
+        self._batch_size = 1 if is_cpu else _GPU_BATCH
+        self._encoder_count = _CPU_ENCODERS if is_cpu else 1
 
     def label(self, task_ids: Sequence[int], should_stop: Callable[[], bool]) -> list[int]:
         """Label tasks until all are done or it should stop; at least one is done.
@@ -114,20 +124,31 @@ class ChunkPipeline:
         with ExitStack() as stack:
             readers = stack.enter_context(ThreadPoolExecutor(_READERS, "read"))
             posters = stack.enter_context(ThreadPoolExecutor(_POSTERS, "post"))
+            encoders = stack.enter_context(self._start_encoders())
             feeder = stack.enter_context(ThreadPoolExecutor(1, "feed"))
             line: Queue[Future[_ReadTask | None] | None] = Queue()
             feeder.submit(self._feed, task_ids, readers, line)
+            turns = Semaphore(self._encoder_count)
             try:
                 for batch in self._batches(line):
-                    self._encode(batch, posters)
-                    if self._errors or should_stop():
+                    turns.acquire()
+                    if self._errors or (self._begun and should_stop()):
                         break
+                    self._begun.update(_task_id(task) for task in batch)
+                    encoding = encoders.submit(self._encode, batch, posters)
+                    encoding.add_done_callback(lambda _: turns.release())
             finally:
                 self._is_over.set()
                 self._slots.release(_IN_FLIGHT)  # the feeder may wait for one
         if self._errors:
             raise self._errors[0]
         return [task_id for task_id in task_ids if task_id not in self._begun]
+
+    def _start_encoders(self) -> ThreadPoolExecutor:
+        share = max(1, torch.get_num_threads() // self._encoder_count)
+        return ThreadPoolExecutor(
+            self._encoder_count, "encode", initializer=torch.set_num_threads, initargs=(share,)
+        )
 
     def _feed(
         self,
@@ -218,10 +239,12 @@ class ChunkPipeline:
 
     def _encode(self, batch: Sequence[_ReadTask], posters: ThreadPoolExecutor) -> None:
         predictor: Predictor = self._context.predictor
-        self._begun.update(_task_id(task) for task in batch)
-        for task, embedding in zip(
-            batch, predictor.encode([task.rgb for task in batch]), strict=True
-        ):
+        try:
+            embeddings = predictor.encode([task.rgb for task in batch])
+        except Exception as error:
+            self._errors.append(error)
+            return
+        for task, embedding in zip(batch, embeddings, strict=True):
             try:
                 if self._run.options.keep_embeddings:
                     keep_embedding(self._context, task.content_sha256, embedding)

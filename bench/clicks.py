@@ -56,7 +56,8 @@ class Rules:
             "raw label 0": self.embed_raw,
             "another candidate": self.choose,
             "another candidate, claim taken away (shipped)": self.shipped,
-            "shipped, and what looks like the negative": self.compare_features,
+            "shipped, less what looks like the negative": self.compare_features,
+            "candidate by clicks, claims nearby": self.claim_nearby,
         }
 
     def ignore(self, embedding: ImageEmbedding, prompt: Prompt) -> BoolArray:
@@ -85,7 +86,7 @@ class Rules:
         if not len(prompt.negative_points):
             return mask
         features = embedding.features.float().cpu().numpy()
-        features /= np.linalg.norm(features, axis=0, keepdims=True)
+        features = features / np.linalg.norm(features, axis=0, keepdims=True)
         grid = features.shape[1]
         size_hw = embedding.original_size_hw
 
@@ -97,6 +98,43 @@ class Rules:
         is_nearer = likeness(prompt.negative_points) > likeness(prompt.positive_points)
         rows, columns = (np.arange(size) * grid // size for size in size_hw)
         return mask & ~is_nearer[np.ix_(rows, columns)]
+
+    def claim_nearby(self, embedding: ImageEmbedding, prompt: Prompt) -> BoolArray:
+        """The candidate that agrees with most clicks; where it is wrong, each click decides.
+
+        A click that the candidate has wrong gives or takes what a prompt of its own claims, but
+        only nearer to it than to any click of the other kind.
+        """
+        answer = self._decode_positive(embedding, prompt)
+        kinds = prompt.labels == 1
+        side = answer.low_res_logits.shape[-1]
+        size_hw = embedding.original_size_hw
+        cells = (prompt.points * side / np.array(size_hw[::-1])).astype(int).clip(0, side - 1)
+        at_clicks = answer.low_res_logits[:, cells[:, 1], cells[:, 0]] >= 0
+        agreed = (at_clicks == kinds).sum(axis=1)
+        best = int(np.where(agreed == agreed.max(), answer.iou, -np.inf).argmax())
+        wrong = np.flatnonzero(at_clicks[best] != kinds)
+        logits = answer.low_res_logits[best].copy()
+        alone = [Prompt(points=[prompt.points[i]]) for i in wrong]
+        rows, columns = np.mgrid[:side, :side]
+        distance = np.hypot(
+            columns[None] - cells[:, 0, None, None], rows[None] - cells[:, 1, None, None]
+        )
+        for i, claim in zip(wrong, self._predictor.decode(embedding, alone), strict=True):
+            others = kinds != kinds[i]
+            claimed = claim.low_res_logits[claim.best]
+            is_mine = distance[i] < np.min(distance[others], axis=0, initial=np.inf)
+            is_mine &= (claimed >= 0) | (distance[i] <= 1)
+            strength = np.maximum(np.abs(claimed), 1e-3)
+            logits[is_mine] = (strength if kinds[i] else -strength)[is_mine]
+        corrected = answer.low_res_logits.copy()
+        corrected[best] = logits
+        return replace(
+            answer,
+            low_res_logits=corrected,
+            best=best,
+            negative_points=prompt.negative_points,
+        ).mask
 
     def _decode_positive(self, embedding: ImageEmbedding, prompt: Prompt) -> MaskPrediction:
         return self._predictor.decode(embedding, Prompt(points=prompt.positive_points))

@@ -146,7 +146,6 @@ def click_examples(
     examples: Iterable[Example],
     answers: dict[str, Answer],
     clicks: int = CLICKS,
-    on_progress: Callable[[int], None] | None = None,
 ) -> dict[str, InteractiveReport]:
     """Click every object of every picture, once for each way to answer.
 
@@ -155,20 +154,17 @@ def click_examples(
         examples: pictures with the truth of their objects.
         answers: ways to make a mask of clicks, by name.
         clicks: at most so many an object.
-        on_progress: called with the pictures done.
 
     Raises:
         ValueError: no object was seen.
     """
     traces: dict[str, list[ClickTrace]] = {name: [] for name in answers}
-    for done, example in enumerate(examples, start=1):
+    for example in examples:
         embedding = predictor.encode(example.image)
         for name, answer in answers.items():
             traces[name] += [
                 click_object(partial(answer, embedding), truth, clicks) for truth in example.objects
             ]
-        if on_progress is not None:
-            on_progress(done)
     return {name: summarise(found, clicks) for name, found in traces.items()}
 
 

@@ -9,8 +9,8 @@ At most ``_IN_FLIGHT`` tasks are under way, whatever their number, so that memor
 
 On a CPU several images are encoded at a time, each with its share of torch's threads. One image
 with all of them would wait for the slowest thread at the end of each of hundreds of short loops,
-and the slowest is the one beside which an image is read or a mask is drawn (docs/development.md has
-figures).
+and the slowest is the one beside which an image is read or a mask is drawn (figures:
+docs/prelabeling.md).
 """
 
 import hashlib

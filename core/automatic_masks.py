@@ -81,7 +81,7 @@ def segment_everything(
     found: list[AutomaticMask] = []
     for start in range(0, len(points), config.points_per_batch):
         prompts = [Prompt(points=[xy]) for xy in points[start : start + config.points_per_batch]]
-        for prediction in predictor.decode(embedding, prompts):
+        for prediction in predictor.decode_candidates(embedding, prompts):
             found += keep_reliable(prediction, config)
         if on_progress is not None:
             on_progress(start + len(prompts), len(points))

@@ -5,8 +5,8 @@ part of it, and an annotator drags a box around the object, close to its edges. 
 registry says so:
 
 1. of the candidates, the one with the highest predicted IoU times the IoU of its own enclosing box
-   and the prompt's is chosen;
-2. the answer is cut to the box.
+   and the prompt's is preferred (clicks come first: ``click_rule``);
+2. the answer is cut to the box, grown where a positive point lies beside it.
 """
 
 from dataclasses import replace
@@ -18,24 +18,28 @@ from .mask_prediction import MaskPrediction
 from .prompt import Prompt
 
 
-def bound_by_box(answer: MaskPrediction, prompt: Prompt) -> MaskPrediction:
-    """Apply the rule above.
+def fit_to_box(answer: MaskPrediction, box: NDArray[np.float64]) -> NDArray[np.float32]:
+    """(3,) IoU of the box and the box around what each candidate has inside it.
 
     Args:
-        answer: what the model gives for the prompt.
-        prompt: without a box the answer stays as it is.
-
-    Returns:
-        The answer inside the box, perhaps another of its candidates.
+        answer: what the model gives.
+        box: (4,) original pixels (x0, y0, x1, y1).
     """
-    if prompt.box is None:
-        return answer
     height_px, width_px = answer.original_size_hw
     side = answer.low_res_logits.shape[-1]
-    box = prompt.box * side / np.array([width_px, height_px] * 2)  # in cells
-    fit = np.array([_fit(logits >= 0, box) for logits in answer.low_res_logits])
-    best = int((answer.iou.clip(0) * fit).argmax())
-    return replace(answer, best=best, box=prompt.box)
+    cells = box * side / np.array([width_px, height_px] * 2)
+    return np.array([_fit(logits >= 0, cells) for logits in answer.low_res_logits], np.float32)
+
+
+def bound_by_box(answer: MaskPrediction, prompt: Prompt) -> MaskPrediction:
+    """The answer cut to the prompt's box, grown to hold the positive points beside it."""
+    if prompt.box is None:
+        return answer
+    low, high = prompt.box[:2], prompt.box[2:]
+    # The pixel that is clicked reaches half a pixel further than the click.
+    low = np.minimum(low, (prompt.positive_points - 1).min(axis=0, initial=np.inf))
+    high = np.maximum(high, (prompt.positive_points + 1).max(axis=0, initial=-np.inf))
+    return replace(answer, box=np.concatenate([low, high]))
 
 
 def _fit(mask: NDArray[np.bool_], box: NDArray[np.float64]) -> float:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .mask_resizing import resize_to_mask
+from .prompt import POSITIVE, Prompt
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,8 +19,7 @@ class MaskPrediction:
         iou: (3,) float32, predicted IoU of each candidate.
         best: index of the answer.
         original_size_hw: (height, width) of the original image.
-        negative_points: (M, 2) original pixels, (x, y), that are out of the answer whatever the
-            logits say.
+        obeyed: clicks whose pixels are in the mask, or out of it, whatever the logits say.
         box: (4,) original pixels (x0, y0, x1, y1) that no mask leaves, or None.
     """
 
@@ -27,7 +27,7 @@ class MaskPrediction:
     iou: NDArray[np.float32]
     best: int
     original_size_hw: tuple[int, int]
-    negative_points: NDArray[np.float64]
+    obeyed: Prompt | None = None
     box: NDArray[np.float64] | None = None
 
     @property
@@ -46,6 +46,8 @@ class MaskPrediction:
             self.low_res_logits[index], self.original_size_hw, "bicubic", self.box
         )
         height_px, width_px = self.original_size_hw
-        for x, y in self.negative_points:
-            mask[min(int(y), height_px - 1), min(int(x), width_px - 1)] = False
+        if self.obeyed is not None:
+            x, y = self.obeyed.points.astype(np.int64).T
+            is_inside = self.obeyed.labels == POSITIVE
+            mask[y.clip(max=height_px - 1), x.clip(max=width_px - 1)] = is_inside
         return mask

@@ -10,12 +10,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .box_bounds import bound_by_box
+from .box_bounds import bound_by_box, fit_to_box
 from .checkpoint import Checkpoint, find_checkpoint, load_model_file
+from .click_rule import (
+    apply_claims,
+    choose_by_clicks,
+    find_wrong_clicks,
+    make_own_prompt,
+)
 from .errors import DeviceError, EfficientSAMError, ImageError
 from .mask_prediction import MaskPrediction
 from .model import EfficientSAM
-from .negative_points import exclude_negative_points
 from .preprocessing import PREPROCESSING_VERSION, to_model_input
 from .prompt import Prompt
 
@@ -138,26 +143,53 @@ class Predictor:
     def _decode_prompts(
         self, embedding: ImageEmbedding, prompts: Sequence[Prompt]
     ) -> list[MaskPrediction]:
-        size_hw = embedding.original_size_hw
-        for prompt in prompts:
-            prompt.check_inside(size_hw)
-        # A negative point is decoded as a prompt of its own: what does it belong to?
-        negatives = [[Prompt(points=[xy]) for xy in p.negative_points] for p in prompts]
-        flat = [*prompts, *(n for group in negatives for n in group)]
-        answers = iter(self._decode_positive(embedding, flat))
-        positive = [next(answers) for _ in prompts]
-        if self.spec.is_bounded_by_box:
-            positive = [bound_by_box(a, p) for a, p in zip(positive, prompts, strict=True)]
+        answers = [
+            self._choose_candidate(answer, prompt)
+            for answer, prompt in zip(
+                self.decode_candidates(embedding, prompts), prompts, strict=True
+            )
+        ]
+        # A click that an answer has wrong is decoded as a prompt of its own: what does it mean?
+        wrong = [find_wrong_clicks(a, p) for a, p in zip(answers, prompts, strict=True)]
+        own = [
+            make_own_prompt(prompt, i)
+            for prompt, indices in zip(prompts, wrong, strict=True)
+            for i in indices
+        ]
+        claims = iter(
+            choose_by_clicks(claim, prompt, claim.iou)
+            for claim, prompt in zip(self.decode_candidates(embedding, own), own, strict=True)
+        )
         return [
-            exclude_negative_points(answer, prompt, [next(answers) for _ in group])
-            for answer, prompt, group in zip(positive, prompts, negatives, strict=True)
+            apply_claims(answer, prompt, indices, [next(claims) for _ in indices])
+            for answer, prompt, indices in zip(answers, prompts, wrong, strict=True)
         ]
 
+    def _choose_candidate(self, answer: MaskPrediction, prompt: Prompt) -> MaskPrediction:
+        if prompt.box is None or not self.spec.is_bounded_by_box:
+            return choose_by_clicks(answer, prompt, answer.iou)
+        preference = answer.iou.clip(0) * fit_to_box(answer, prompt.box)
+        return bound_by_box(choose_by_clicks(answer, prompt, preference), prompt)
+
     @torch.inference_mode()
-    def _decode_positive(
+    def decode_candidates(
         self, embedding: ImageEmbedding, prompts: Sequence[Prompt]
     ) -> list[MaskPrediction]:
-        """Decode box and positive points of each prompt, all passes of all prompts together."""
+        """What the model itself says, all prompts in one pass: as published, no click obeyed.
+
+        Args:
+            embedding: the encoded image.
+            prompts: box and positive points are read; negative points are not.
+
+        Returns:
+            One prediction a prompt, whose answer is the candidate of highest predicted IoU.
+
+        Raises:
+            PromptError: a point or box lies outside the image.
+            ImageError: the embedding belongs to another model.
+        """
+        for prompt in prompts:
+            prompt.check_inside(embedding.original_size_hw)
         size_hw = embedding.original_size_hw
         slots = [p.to_slots(size_hw, self.architecture.image_size) for p in prompts]
         passes = [len(xy) for xy, _ in slots]
@@ -176,7 +208,6 @@ class Predictor:
                 iou=part_iou.mean(axis=0),
                 best=int(part_iou.mean(axis=0).argmax()),
                 original_size_hw=size_hw,
-                negative_points=np.empty((0, 2)),
             )
             for part_logits, part_iou in zip(
                 np.split(logits, np.cumsum(passes)[:-1]),

@@ -20,6 +20,7 @@ from scipy.ndimage import distance_transform_edt  # type: ignore[import-untyped]
 
 from core import Prompt
 from training.evaluation import mask_iou
+from training.prompts import bounding_box
 
 if TYPE_CHECKING:
     from core import ImageEmbedding, Predictor
@@ -39,7 +40,8 @@ class ClickTrace:
 
     Attributes:
         is_positive: of each click.
-        ious: after each click. When nothing is wrong any more there are no further clicks.
+        ious: before the first click and after each one. When nothing is wrong any more there are
+            no further clicks.
         positives_kept: share of the positive points inside the mask after each click.
         negatives_kept: share of the negative points outside the mask after each click.
     """
@@ -51,11 +53,11 @@ class ClickTrace:
 
     def iou_after(self, clicks: int) -> float:
         """IoU after so many clicks, or after the last one that was needed."""
-        return self.ious[min(clicks, len(self.ious)) - 1]
+        return self.ious[min(clicks, len(self.is_positive))]
 
     def clicks_until(self, iou: float, at_most: int) -> int:
         """Clicks until the IoU is reached; `at_most` when it never is."""
-        reached = (n for n, found in enumerate(self.ious, start=1) if found >= iou)
+        reached = (n for n, found in enumerate(self.ious) if found >= iou)
         return next(reached, at_most)
 
 
@@ -65,7 +67,7 @@ class InteractiveReport:
 
     Attributes:
         objects: clicked.
-        mean_ious: after 1, 2, ... clicks.
+        mean_ious: after 0, 1, 2, ... clicks.
         mean_clicks: for each of ``NOC_IOUS``, clicks until it is reached.
         negative_gain: mean change of the IoU by a negative click; None when there was none.
         negative_clicks: how many there were.
@@ -114,7 +116,10 @@ def _middle(region: BoolArray) -> tuple[tuple[int, int], float] | None:
 
 
 def click_object(
-    answer: Callable[[Prompt], BoolArray], truth: BoolArray, clicks: int = CLICKS
+    answer: Callable[[Prompt], BoolArray],
+    truth: BoolArray,
+    clicks: int = CLICKS,
+    starts_with_box: bool = False,
 ) -> ClickTrace:
     """Click one object until it is right, or the clicks are used up.
 
@@ -122,23 +127,33 @@ def click_object(
         answer: the mask for the clicks so far.
         truth: (H, W), the object; not empty.
         clicks: at most so many.
+        starts_with_box: whether the object's box is drawn before the first click; it is part of
+            every prompt, and the clicks correct its mask.
     """
-    mask, is_clicked = np.zeros_like(truth), np.zeros_like(truth)
+    box = bounding_box(truth) if starts_with_box else None
+    mask = np.zeros_like(truth) if box is None else answer(Prompt(box=box))
+    is_clicked = np.zeros_like(truth)
     points: list[tuple[int, int]] = []
     labels: list[int] = []
-    steps: list[tuple[float, float, float]] = []
+    ious = [mask_iou(mask, truth)]
+    kept: list[float] = []
+    spared: list[float] = []
     while len(points) < clicks and (click := next_click(mask, truth, is_clicked)) is not None:
         (x, y), is_positive = click
         points.append((x, y))
         labels.append(int(is_positive))
         is_clicked[y, x] = True
-        mask = answer(Prompt(points=points, labels=labels))
+        mask = answer(Prompt(points=points, labels=labels, box=box))
         is_inside = np.array([mask[y, x] for x, y in points])
         positive = np.array(labels, bool)
-        spared = 1.0 if positive.all() else float((~is_inside[~positive]).mean())
-        steps.append((mask_iou(mask, truth), float(is_inside[positive].mean()), spared))
-    ious, kept, spared_shares = zip(*steps, strict=True)
-    return ClickTrace(tuple(map(bool, labels)), ious, kept, spared_shares)
+        ious.append(mask_iou(mask, truth))
+        kept.append(_share(is_inside[positive]))
+        spared.append(_share(~is_inside[~positive]))
+    return ClickTrace(tuple(map(bool, labels)), tuple(ious), tuple(kept), tuple(spared))
+
+
+def _share(is_kept: BoolArray) -> float:
+    return float(is_kept.mean()) if len(is_kept) else 1.0
 
 
 def click_examples(
@@ -146,6 +161,7 @@ def click_examples(
     examples: Iterable[Example],
     answers: dict[str, Answer],
     clicks: int = CLICKS,
+    starts_with_box: bool = False,
 ) -> dict[str, InteractiveReport]:
     """Click every object of every picture, once for each way to answer.
 
@@ -154,6 +170,7 @@ def click_examples(
         examples: pictures with the truth of their objects.
         answers: ways to make a mask of clicks, by name.
         clicks: at most so many an object.
+        starts_with_box: as for ``click_object``.
 
     Raises:
         ValueError: no object was seen.
@@ -163,7 +180,8 @@ def click_examples(
         embedding = predictor.encode(example.image)
         for name, answer in answers.items():
             traces[name] += [
-                click_object(partial(answer, embedding), truth, clicks) for truth in example.objects
+                click_object(partial(answer, embedding), truth, clicks, starts_with_box)
+                for truth in example.objects
             ]
     return {name: summarise(found, clicks) for name, found in traces.items()}
 
@@ -177,10 +195,10 @@ def summarise(traces: list[ClickTrace], clicks: int = CLICKS) -> InteractiveRepo
     if not traces:
         raise ValueError("no object in these pictures: there is nothing to click")
     gains = [
-        t.ious[n] - t.ious[n - 1]
+        t.ious[n + 1] - t.ious[n]
         for t in traces
-        for n in range(1, len(t.ious))
-        if not t.is_positive[n]
+        for n, is_positive in enumerate(t.is_positive)
+        if not is_positive
     ]
     spared = [
         share
@@ -191,24 +209,24 @@ def summarise(traces: list[ClickTrace], clicks: int = CLICKS) -> InteractiveRepo
     return InteractiveReport(
         objects=len(traces),
         mean_ious=tuple(
-            float(np.mean([t.iou_after(n) for t in traces])) for n in range(1, clicks + 1)
+            float(np.mean([t.iou_after(n) for t in traces])) for n in range(clicks + 1)
         ),
         mean_clicks=tuple(
             float(np.mean([t.clicks_until(iou, clicks) for t in traces])) for iou in NOC_IOUS
         ),
         negative_gain=float(np.mean(gains)) if gains else None,
         negative_clicks=len(gains),
-        positives_kept=float(np.mean([x for t in traces for x in t.positives_kept])),
+        positives_kept=float(np.mean([x for t in traces for x in t.positives_kept] or [1.0])),
         negatives_kept=float(np.mean(spared)) if spared else 1.0,
     )
 
 
 def as_click_table(title: str, reports: dict[str, InteractiveReport]) -> Table:
     """Lay reports out for the terminal, one line each."""
-    clicks = max(len(r.mean_ious) for r in reports.values())
+    clicks = max(len(r.mean_ious) for r in reports.values()) - 1
     table = Table(title=title)
     table.add_column("mean IoU after clicks")
-    for n in range(1, clicks + 1):
+    for n in range(clicks + 1):
         table.add_column(str(n), justify="right")
     for iou in NOC_IOUS:
         table.add_column(f"NoC@{iou * 100:.0f}", justify="right")

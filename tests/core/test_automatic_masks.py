@@ -67,7 +67,6 @@ def prediction(
         iou=np.array(iou, dtype=np.float32),
         best=int(np.argmax(iou)),
         original_size_hw=size_hw,
-        negative_points=np.empty((0, 2)),
     )
 
 

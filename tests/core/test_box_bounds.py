@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from core import MaskPrediction, Prompt, load_predictor
-from core.box_bounds import bound_by_box
+from core.box_bounds import bound_by_box, fit_to_box
 
 SIDE = 16
 SIZE_HW = (160, 320)
@@ -20,7 +20,7 @@ def prediction(iou: list[float], *boxes: tuple[int, int, int, int]) -> MaskPredi
     for candidate, (x0, y0, x1, y1) in zip(logits, boxes, strict=True):
         candidate[y0:y1, x0:x1] = 4
     scores = np.array(iou, np.float32)
-    return MaskPrediction(logits, scores, int(scores.argmax()), SIZE_HW, np.empty((0, 2)))
+    return MaskPrediction(logits, scores, int(scores.argmax()), SIZE_HW)
 
 
 WHOLE, LEFT, SPECK = (2, 2, 10, 10), (2, 2, 6, 10), (3, 3, 4, 4)
@@ -32,14 +32,17 @@ def test_without_a_box_the_answer_is_untouched() -> None:
     assert bound_by_box(answer, Prompt(points=[[50, 50]])) is answer
 
 
-def test_the_candidate_that_fills_the_box_wins_over_a_slightly_better_part() -> None:
+def test_a_candidate_that_fills_the_box_fits_better_than_a_part() -> None:
     answer = prediction([0.6, 0.7, 0.65], WHOLE, LEFT, SPECK)
-    assert bound_by_box(answer, Prompt(box=BOX)).best == 0
+    np.testing.assert_allclose(fit_to_box(answer, np.array(BOX, float)), [1, 0.5, 1 / 64])
 
 
-def test_a_much_better_candidate_wins_over_one_that_fills_the_box() -> None:
-    answer = prediction([0.3, 0.9, 0.1], WHOLE, LEFT, SPECK)
-    assert bound_by_box(answer, Prompt(box=BOX)).best == 1
+def test_a_point_beside_the_box_widens_it() -> None:
+    answer = prediction([0.9, 0.1, 0.1], (0, 0, SIDE, SIDE), SPECK, SPECK)
+    mask = bound_by_box(answer, Prompt(points=[[300, 50]], box=BOX)).mask
+    assert mask[50, 300]
+    assert not mask[:, 302:].any()
+    assert not mask[101:].any()
 
 
 def test_a_spill_is_cut_at_the_box() -> None:

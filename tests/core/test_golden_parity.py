@@ -88,7 +88,8 @@ def test_embedding_matches(golden: Golden) -> None:
 
 @pytest.mark.parametrize("kind", PROMPTS)
 def test_decoded_prompt_matches(golden: Golden, kind: str) -> None:
-    prediction = golden.predictor.decode(golden.embedding, golden.prompt(kind))
+    # What the model says: the clicks of these arrays are not obeyed by weights that know nothing.
+    (prediction,) = golden.predictor.decode_candidates(golden.embedding, [golden.prompt(kind)])
     logits = golden.arrays[f"{kind}/low_res_logits"].astype(np.float32)
     assert np.abs(prediction.low_res_logits - logits).max() <= 1e-2
     assert np.abs(prediction.iou - golden.arrays[f"{kind}/iou"]).max() <= 1e-3

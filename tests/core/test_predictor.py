@@ -157,6 +157,5 @@ def test_a_prediction_is_cut_to_scores_between_zero_and_one() -> None:
         iou=np.array([0.1, 1.2, 0.3], np.float32),
         best=1,
         original_size_hw=(8, 8),
-        negative_points=np.empty((0, 2)),
     )
     assert prediction.score == 1.0

@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core import Prompt, load_predictor
+from training.evaluation import mask_iou
 from training.examples import held_out_scenes
 from training.interactive import click_examples, click_object, next_click, summarise
 
@@ -49,7 +50,7 @@ def test_nothing_wrong_needs_no_click() -> None:
 
 def test_a_pixel_is_not_clicked_twice() -> None:
     trace = click_object(lambda _: rectangle(0, 0, 1, 1), rectangle(5, 5, 7, 6), clicks=10)
-    assert len(trace.ious) == 3  # both pixels of the object, and the speck
+    assert len(trace.is_positive) == 3  # both pixels of the object, and the speck
     assert trace.is_positive.count(False) == 1
 
 
@@ -59,13 +60,14 @@ def test_an_answer_that_obeys_ends_early_and_counts() -> None:
 
     trace = click_object(answer, TRUTH)
     assert trace.is_positive == (True, False)
-    assert trace.ious[1] == 1.0
+    assert trace.ious[0] == 0.0
+    assert trace.ious[2] == 1.0
     assert trace.positives_kept == (1.0, 1.0)
     assert trace.negatives_kept == (1.0, 1.0)
     report = summarise([trace])
-    assert report.mean_ious[1:] == (1.0,) * 9
+    assert report.mean_ious[2:] == (1.0,) * 9
     assert report.mean_clicks == (2.0, 2.0)
-    assert report.negative_gain == pytest.approx(1 - trace.ious[0])
+    assert report.negative_gain == pytest.approx(1 - trace.ious[1])
 
 
 def test_an_object_that_never_gets_there_counts_with_all_its_clicks() -> None:
@@ -85,4 +87,20 @@ def test_the_shipped_model_keeps_negative_points_out() -> None:
     report = reports["shipped"]
     assert report.negative_clicks > 0
     assert report.negatives_kept == 1.0
-    assert report.mean_ious[3] > report.mean_ious[0]
+    assert report.mean_ious[1] < report.mean_ious[2] < report.mean_ious[4]
+    assert report.negative_gain is not None
+    assert report.negative_gain > 0
+
+
+def test_a_box_comes_before_the_first_click_and_stays_in_every_prompt() -> None:
+    prompts: list[Prompt] = []
+
+    def answer(prompt: Prompt) -> NDArray[np.bool_]:
+        prompts.append(prompt)
+        return TRUTH if len(prompt.negative_points) else rectangle(10, 10, 56, 31)
+
+    trace = click_object(answer, TRUTH, starts_with_box=True)
+    assert trace.is_positive == (False,)
+    assert trace.ious == (mask_iou(rectangle(10, 10, 56, 31), TRUTH), 1.0)
+    assert [p.box.tolist() for p in prompts if p.box is not None] == [[10, 10, 31, 31]] * 2
+    assert summarise([trace]).mean_ious[0] == trace.ious[0]

@@ -11,6 +11,7 @@ from .checkpoint import (
     save_checkpoint,
     verify_checkpoint,
 )
+from .close_look import EmbedTile, PlacedPrediction, decode_closely
 from .errors import (
     CheckpointError,
     DeviceError,
@@ -25,6 +26,7 @@ from .model import EfficientSAM, build_model
 from .predictor import ImageEmbedding, Predictor, load_predictor
 from .prompt import Prompt
 from .registry import MODELS, Architecture, ModelSpec, find_model
+from .tiles import Tile
 from .visualization import draw_masks, draw_overlay
 
 __all__ = [
@@ -39,15 +41,19 @@ __all__ = [
     "DeviceError",
     "EfficientSAM",
     "EfficientSAMError",
+    "EmbedTile",
     "ImageEmbedding",
     "ImageError",
     "MaskPrediction",
     "ModelSpec",
+    "PlacedPrediction",
     "Predictor",
     "Prompt",
     "PromptError",
+    "Tile",
     "UnknownModelError",
     "build_model",
+    "decode_closely",
     "draw_masks",
     "draw_overlay",
     "find_checkpoint",

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import time
+from dataclasses import astuple
 from uuid import uuid4
 
 from redis import Redis, WatchError
@@ -10,7 +11,7 @@ from rq import Worker
 from rq.job import Job, JobStatus
 from rq.results import Result
 
-from core import ImageEmbedding
+from core import ImageEmbedding, Tile
 
 from . import jobs
 from .embedding_cache import EmbeddingCache, ProcessEmbeddingCache, RedisEmbeddingCache
@@ -24,6 +25,7 @@ from .keys import (
     embedding_key,
     flight_key,
     image_key,
+    view_of,
 )
 from .redis_connection import as_bytes, redis_errors_translated
 
@@ -55,13 +57,13 @@ class EmbeddingClient:
         self._near: EmbeddingCache = ProcessEmbeddingCache(process_cache_bytes)
         self._shared: EmbeddingCache = RedisEmbeddingCache(redis)
 
-    def find(self, image_sha256: str) -> ImageEmbedding | None:
-        """The embedding of an image if it is in this process or in Redis.
+    def find(self, image_sha256: str, tile: Tile | None = None) -> ImageEmbedding | None:
+        """The embedding of an image, or of a tile of it, if it is in this process or in Redis.
 
         Raises:
             RedisUnavailable: Redis cannot be reached.
         """
-        key = embedding_key(self._identity, image_sha256)
+        key = embedding_key(self._identity, view_of(image_sha256, tile))
         embedding = self._near.get(key)
         if embedding is None:
             with redis_errors_translated(self._redis):
@@ -71,12 +73,18 @@ class EmbeddingClient:
         return embedding
 
     def get_or_encode(
-        self, image: bytes, *, priority: str = INTERACTIVE, timeout_s: float = 90.0
+        self,
+        image: bytes,
+        *,
+        tile: Tile | None = None,
+        priority: str = INTERACTIVE,
+        timeout_s: float = 90.0,
     ) -> ImageEmbedding:
         """The embedding of an image, made by a worker when nobody has it yet.
 
         Args:
             image: the image file's content.
+            tile: the part of it to encode; None for all of it.
             priority: the queue of a job that has to be made.
             timeout_s: how long to wait for a worker.
 
@@ -88,9 +96,9 @@ class EmbeddingClient:
         """
         image_sha256 = hashlib.sha256(image).hexdigest()
         deadline = time.monotonic() + timeout_s
-        while (embedding := self.find(image_sha256)) is None:
+        while (embedding := self.find(image_sha256, tile)) is None:
             with redis_errors_translated(self._redis):
-                job = self._join_or_enqueue(image, image_sha256, priority)
+                job = self._join_or_enqueue(image, image_sha256, tile, priority)
                 self._wait(job, deadline)
         return embedding
 
@@ -119,9 +127,12 @@ class EmbeddingClient:
         with redis_errors_translated(self._redis):
             return len(Worker.all(connection=self._redis))
 
-    def _join_or_enqueue(self, image: bytes, image_sha256: str, priority: str) -> Job:
-        """The job that is encoding this image; made, with all it needs, in one transaction."""
-        flight = flight_key(self._identity, image_sha256)
+    def _join_or_enqueue(
+        self, image: bytes, image_sha256: str, tile: Tile | None, priority: str
+    ) -> Job:
+        """The job that is encoding this; made, with all it needs, in one transaction."""
+        view = view_of(image_sha256, tile)
+        flight = flight_key(self._identity, view)
         with self._redis.pipeline() as pipe:
             while True:
                 try:
@@ -131,14 +142,14 @@ class EmbeddingClient:
                     if job and not _waits_behind(job, priority):
                         return job
                     pipe.multi()
-                    pipe.set(image_key(image_sha256), image, ex=IMAGE_TTL_S)
+                    pipe.set(image_key(view), image, ex=IMAGE_TTL_S)
                     job_id = str(uuid4())
                     pipe.set(flight, job_id, ex=IMAGE_TTL_S)
                     job = enqueue_job(
                         self._redis,
                         priority,
                         jobs.encode_image,
-                        (image_sha256, self._identity),
+                        (image_sha256, self._identity, tile and astuple(tile)),
                         timeout_s=_JOB_TIMEOUT_S,
                         job_id=job_id,
                         pipeline=pipe,

@@ -3,25 +3,31 @@
 import hashlib
 import logging
 import time
+from collections.abc import Sequence
 from uuid import uuid4
 
 from redis import Redis
 
-from core import ImageEmbedding, read_image
+from core import ImageEmbedding, Tile, read_image
 
 from .context import WorkerContext, current_context
 from .embedding_cache import RedisEmbeddingCache
 from .errors import EncodeFailed
-from .keys import IMAGE_TTL_S, embedding_key, flight_key, image_key
+from .keys import IMAGE_TTL_S, embedding_key, flight_key, image_key, view_of
 from .redis_connection import as_bytes
 
 logger = logging.getLogger(__name__)
 
 
-def encode_image(image_sha256: str, model_identity: str) -> None:
+def encode_image(image_sha256: str, model_identity: str, tile: Sequence[int] | None = None) -> None:
     """Encode the image under ``image_key`` and put its embedding into the cache.
 
     Safe to repeat: an embedding that is there already is not made again.
+
+    Args:
+        image_sha256: of the image file.
+        model_identity: whose embedding is asked for.
+        tile: (x0, y0, width, height) in original pixels of the part to encode; None for all of it.
 
     Raises:
         EncodeFailed: this worker has another model, or the image is gone from Redis.
@@ -30,18 +36,20 @@ def encode_image(image_sha256: str, model_identity: str) -> None:
     """
     context = current_context()
     redis, predictor = context.redis, context.predictor
+    part = Tile(*tile) if tile else None
+    view = view_of(image_sha256, part)
     try:
         if model_identity != predictor.embedding_identity:
             raise EncodeFailed(
                 f"this worker has the model {predictor.embedding_identity!r}, the backend asked "
                 f"for {model_identity!r}; start both with the same model and weights"
             )
-        if not redis.exists(embedding_key(model_identity, image_sha256)):
-            _encode(context, image_sha256, _take_image(redis, image_sha256))
+        if not redis.exists(embedding_key(model_identity, view)):
+            _encode(context, view, _take_image(redis, view), part)
     finally:
         # Whoever comes next finds the embedding, or starts a job of its own.
-        redis.delete(flight_key(model_identity, image_sha256))
-        redis.delete(image_key(image_sha256))
+        redis.delete(flight_key(model_identity, view))
+        redis.delete(image_key(view))
 
 
 def encode_here(context: WorkerContext, content: bytes, job_id: str | None = None) -> str:
@@ -71,23 +79,26 @@ def encode_here(context: WorkerContext, content: bytes, job_id: str | None = Non
     return image_sha256
 
 
-def keep_embedding(context: WorkerContext, image_sha256: str, embedding: ImageEmbedding) -> None:
+def keep_embedding(context: WorkerContext, view: str, embedding: ImageEmbedding) -> None:
     """Put an embedding that this process made into the cache of all."""
-    key = embedding_key(context.predictor.embedding_identity, image_sha256)
+    key = embedding_key(context.predictor.embedding_identity, view)
     RedisEmbeddingCache(context.redis).put(key, embedding)
 
 
-def _encode(context: WorkerContext, image_sha256: str, content: bytes) -> None:
+def _encode(context: WorkerContext, view: str, content: bytes, tile: Tile | None = None) -> None:
     started = time.perf_counter()
-    embedding = context.predictor.encode(read_image(content))
-    keep_embedding(context, image_sha256, embedding)
+    rgb = read_image(content)
+    embedding = context.predictor.encode(tile.crop(rgb) if tile else rgb)
+    keep_embedding(context, view, embedding)
     spent_ms = 1000 * (time.perf_counter() - started)
-    size_hw = embedding.original_size_hw
-    logger.info("encoded image=%.12s size_hw=%s ms=%.0f", image_sha256, size_hw, spent_ms)
+    logger.info(
+        "encoded image=%.12s tile=%s size_hw=%s ms=%.0f",
+        view, view.partition("@")[2] or "whole", embedding.original_size_hw, spent_ms,
+    )  # fmt: skip
 
 
-def _take_image(redis: Redis, image_sha256: str) -> bytes:
-    content = as_bytes(redis.get(image_key(image_sha256)))
+def _take_image(redis: Redis, view: str) -> bytes:
+    content = as_bytes(redis.get(image_key(view)))
     if content is None:
         raise EncodeFailed(
             "the image expired in Redis before a worker came to it; ask again, "

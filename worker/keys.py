@@ -1,15 +1,20 @@
 """Every key this product writes to Redis beside RQ's own, and how long each lives.
 
-    esam:embedding:<model identity>:<image sha256>   header + raw array   (embedding_codec)
-    esam:flight:<model identity>:<image sha256>      id of the job that is encoding it
-    esam:image:<image sha256>                        the image file on its way to a worker
-    esam:alias:<sha256 of URL and validators>        sha256 of the image that URL served
+    esam:embedding:<model identity>:<view>     header + raw array   (embedding_codec)
+    esam:flight:<model identity>:<view>        id of the job that is encoding it
+    esam:image:<view>                          the image file on its way to a worker
+    esam:alias:<sha256 of URL and validators>  sha256 of the image that URL served
+
+A view is what is encoded: ``<image sha256>``, or ``<image sha256>@<x0>,<y0>,<width>,<height>`` for
+a tile of the image.
 
 All of them expire, so that ``volatile-lru`` may evict them and never the queues.
 """
 
 import hashlib
 from typing import Final
+
+from core import Tile
 
 INTERACTIVE: Final = "interactive"
 PREFETCH: Final = "prefetch"
@@ -25,19 +30,26 @@ FAILED_JOB_TTL_S: Final = 7 * 24 * 3600
 FINISHED_JOB_TTL_S: Final = 60
 
 
-def embedding_key(model_identity: str, image_sha256: str) -> str:
-    """Key of an image's embedding by one model."""
-    return f"esam:embedding:{model_identity}:{image_sha256}"
+def view_of(image_sha256: str, tile: Tile | None = None) -> str:
+    """What is encoded: the whole image, or a tile of it."""
+    if tile is None:
+        return image_sha256
+    return f"{image_sha256}@{tile.x0_px},{tile.y0_px},{tile.width_px},{tile.height_px}"
 
 
-def flight_key(model_identity: str, image_sha256: str) -> str:
-    """Key that says which job is encoding the image."""
-    return f"esam:flight:{model_identity}:{image_sha256}"
+def embedding_key(model_identity: str, view: str) -> str:
+    """Key of a view's embedding by one model."""
+    return f"esam:embedding:{model_identity}:{view}"
 
 
-def image_key(image_sha256: str) -> str:
-    """Key of the image file a job is to encode."""
-    return f"esam:image:{image_sha256}"
+def flight_key(model_identity: str, view: str) -> str:
+    """Key that says which job is encoding the view."""
+    return f"esam:flight:{model_identity}:{view}"
+
+
+def image_key(view: str) -> str:
+    """Key of the image file that a job is to encode a view of."""
+    return f"esam:image:{view}"
 
 
 def alias_key(alias: str) -> str:

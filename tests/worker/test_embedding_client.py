@@ -12,7 +12,7 @@ from redis import Redis
 from rq import Queue, Worker
 from rq.serializers import JSONSerializer
 
-from core import Predictor, read_image
+from core import Predictor, Tile, read_image
 from worker import (
     BATCH,
     INTERACTIVE,
@@ -94,6 +94,21 @@ def test_a_truncated_embedding_is_a_miss_and_is_made_again(
     fresh = EmbeddingClient(served_redis, predictor.embedding_identity)
     assert fresh.find(image_sha256) is None
     assert fresh.get_or_encode(png).original_size_hw == (120, 160)
+
+
+def test_a_tile_of_an_image_has_an_embedding_of_its_own(
+    served_client: EmbeddingClient, predictor: Predictor, png: bytes
+) -> None:
+    tile = Tile(40, 20, 80, 60)
+    embedding = served_client.get_or_encode(png, tile=tile)
+    expected = predictor.encode(tile.crop(read_image(png)))
+    assert embedding.original_size_hw == (60, 80)
+    np.testing.assert_allclose(
+        embedding.features.float().numpy(), expected.features.numpy(), atol=2e-3, rtol=2e-3
+    )
+    image_sha256 = hashlib.sha256(png).hexdigest()
+    assert served_client.find(image_sha256, tile) is not None
+    assert served_client.find(image_sha256, Tile(0, 0, 80, 60)) is None
 
 
 def test_many_callers_of_one_image_share_one_encode(

@@ -1,0 +1,120 @@
+"""Decoding that looks more closely at what is small in the image.
+
+The whole image answers first. A prompt whose object is small in it is asked again in the tile
+around the object, and again as long as the answer is so much smaller that a smaller tile holds it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .mask_prediction import MaskPrediction
+from .predictor import ImageEmbedding, Predictor
+from .prompt import Prompt
+from .tiles import Tile, find_tile
+
+EmbedTile = Callable[[Tile], ImageEmbedding]
+"""Encodes a part of the image, or finds its embedding."""
+
+_LOOKS = 4
+"""The most tiles that one prompt is asked in; a box needs one, a click on something tiny more."""
+
+
+@dataclass(frozen=True, eq=False)
+class PlacedPrediction:
+    """The answer to one prompt and the part of the image that it is about.
+
+    Attributes:
+        prediction: in the tile's frame.
+        tile: None for the whole image.
+        size_hw: (height, width) of the image.
+    """
+
+    prediction: MaskPrediction
+    tile: Tile | None
+    size_hw: tuple[int, int]
+
+    @property
+    def score(self) -> float:
+        """Predicted IoU, from 0 to 1."""
+        return self.prediction.score
+
+    def draw(self) -> NDArray[np.bool_]:
+        """(H, W) bool, the answer in the original frame; made anew each time."""
+        return self.draw_candidate(self.prediction.best)
+
+    def draw_candidate(self, index: int) -> NDArray[np.bool_]:
+        """(H, W) bool of one candidate in the original frame."""
+        mask = self.prediction.candidate_mask(index)
+        return mask if self.tile is None else self.tile.place(mask, self.size_hw)
+
+
+def decode_closely(
+    predictor: Predictor,
+    embedding: ImageEmbedding,
+    prompts: Sequence[Prompt],
+    embed_tile: EmbedTile,
+) -> list[PlacedPrediction]:
+    """Predict the masks of several objects, the small ones in tiles of the image.
+
+    Args:
+        predictor: the decoder.
+        embedding: the whole image, encoded.
+        prompts: in original pixels.
+        embed_tile: called once a tile and round.
+
+    Returns:
+        One prediction a prompt, in order.
+
+    Raises:
+        PromptError: a point or box lies outside the image.
+        ImageError: an embedding belongs to another model.
+    """
+    size_hw = embedding.original_size_hw
+    answers = [PlacedPrediction(p, None, size_hw) for p in predictor.decode(embedding, prompts)]
+    remaining = list(range(len(prompts)))
+    for _ in range(_LOOKS):
+        tiles = {i: _find_smaller_tile(prompts[i], answers[i], predictor) for i in remaining}
+        by_tile: dict[Tile, list[tuple[int, Prompt]]] = {}
+        for i, tile in tiles.items():
+            moved = tile.move_prompt(prompts[i]) if tile else None
+            if tile is not None and moved is not None:
+                by_tile.setdefault(tile, []).append((i, moved))
+        for tile, asked in by_tile.items():
+            found = predictor.decode(embed_tile(tile), [moved for _, moved in asked])
+            for (i, _), prediction in zip(asked, found, strict=True):
+                answers[i] = PlacedPrediction(prediction, tile, size_hw)
+        remaining = [i for asked in by_tile.values() for i, _ in asked]
+    return answers
+
+
+def _find_smaller_tile(
+    prompt: Prompt, answer: PlacedPrediction, predictor: Predictor
+) -> Tile | None:
+    tile = find_tile(_find_extent(prompt, answer), answer.size_hw, predictor.architecture)
+    if tile is None or answer.tile is None:
+        return tile
+    return tile if tile.longest_px < answer.tile.longest_px else None
+
+
+def _find_extent(prompt: Prompt, answer: PlacedPrediction) -> NDArray[np.float64]:
+    """(4,) original pixels around positive points and box; without a box, around the answer too.
+
+    What an annotator draws around the object says how large it is; a click does not.
+    """
+    corners = [prompt.positive_points]
+    if prompt.box is not None:
+        corners.append(prompt.box.reshape(2, 2))
+    else:
+        prediction = answer.prediction
+        y, x = np.nonzero(prediction.low_res_logits[prediction.best] >= 0)
+        if len(x):
+            side = prediction.low_res_logits.shape[-1]
+            cell_px = np.array(prediction.original_size_hw[::-1]) / side
+            origin = (answer.tile.x0_px, answer.tile.y0_px) if answer.tile else (0, 0)
+            cells = np.array([[x.min(), y.min()], [x.max() + 1, y.max() + 1]])
+            corners.append(cells * cell_px + origin)
+    places = np.concatenate(corners)
+    return np.concatenate([places.min(axis=0), places.max(axis=0)])

@@ -1,0 +1,95 @@
+"""Small things are looked at in tiles, with the model that ships."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from core import ImageEmbedding, Predictor, Prompt, Tile, decode_closely, load_predictor
+from training.evaluation import mask_iou
+from training.examples import held_out_scenes
+
+BoolArray = NDArray[np.bool_]
+
+
+class Embedder:
+    """Encodes tiles of an image and remembers which."""
+
+    def __init__(self, predictor: Predictor, rgb: NDArray[np.uint8]) -> None:
+        self.tiles: list[Tile] = []
+        self._predictor = predictor
+        self._rgb = rgb
+
+    def __call__(self, tile: Tile) -> ImageEmbedding:
+        self.tiles.append(tile)
+        return self._predictor.encode(tile.crop(self._rgb))
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Predictor:
+    return load_predictor("nano")
+
+
+@pytest.fixture(scope="module")
+def wide() -> tuple[NDArray[np.uint8], list[BoolArray]]:
+    """Sixteen scenes side by side and below each other, and the objects of four of them."""
+    scenes = list(held_out_scenes(16))
+    height, width = scenes[0].image.shape[:2]
+    rgb = np.concatenate(
+        [np.concatenate([s.image for s in scenes[i : i + 4]], axis=1) for i in range(0, 16, 4)]
+    )
+    objects = []
+    for number in (0, 5, 10, 15):
+        row, column = divmod(number, 4)
+        for truth in scenes[number].objects:
+            whole = np.zeros(rgb.shape[:2], bool)
+            whole[row * height : (row + 1) * height, column * width : (column + 1) * width] = truth
+            objects.append(whole)
+    return rgb, objects
+
+
+def box_of(mask: BoolArray) -> Prompt:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return Prompt(box=[columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
+
+
+def test_small_things_are_found_that_the_whole_image_does_not_show(
+    shipped: Predictor, wide: tuple[NDArray[np.uint8], list[BoolArray]]
+) -> None:
+    rgb, objects = wide
+    embedding, embed = shipped.encode(rgb), Embedder(shipped, rgb)
+    prompts = [box_of(truth) for truth in objects]
+    close = decode_closely(shipped, embedding, prompts, embed)
+    whole = shipped.decode(embedding, prompts)
+    with_tiles = np.mean([mask_iou(a.draw(), t) for a, t in zip(close, objects, strict=True)])
+    without = np.mean([mask_iou(a.mask, t) for a, t in zip(whole, objects, strict=True)])
+    assert with_tiles > without + 0.1
+    assert len(set(embed.tiles)) == len(embed.tiles), "no tile is encoded twice for one call"
+    assert len(embed.tiles) < len(prompts), "neighbours share a tile"
+
+
+def test_a_mask_stays_inside_its_tile_and_the_frame_is_the_images(
+    shipped: Predictor, wide: tuple[NDArray[np.uint8], list[BoolArray]]
+) -> None:
+    rgb, objects = wide
+    (answer,) = decode_closely(
+        shipped, shipped.encode(rgb), [box_of(objects[0])], Embedder(shipped, rgb)
+    )
+    assert answer.tile is not None
+    mask = answer.draw()
+    assert mask.shape == rgb.shape[:2]
+    assert mask.sum() == mask[answer.tile.slices].sum() > 0
+    assert answer.score == answer.prediction.score
+
+
+def test_a_large_thing_needs_no_tile(predictor: Predictor, photo_like: NDArray[np.uint8]) -> None:
+    embed = Embedder(predictor, photo_like)
+    embedding, prompt = predictor.encode(photo_like), Prompt(box=[10, 10, 150, 110])
+    (answer,) = decode_closely(predictor, embedding, [prompt], embed)
+    assert embed.tiles == []
+    assert answer.tile is None
+    np.testing.assert_array_equal(answer.draw(), predictor.decode(embedding, prompt).mask)
+
+
+def test_no_prompt_needs_nothing(predictor: Predictor, photo_like: NDArray[np.uint8]) -> None:
+    embed = Embedder(predictor, photo_like)
+    assert decode_closely(predictor, predictor.encode(photo_like), [], embed) == []

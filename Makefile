@@ -53,6 +53,7 @@ format: install  ## rewrite the code in the project's format
 bench: install  ## measure for half an hour; the figures are ratios within one run
 	$(BIN)/python -m bench.brush
 	$(BIN)/python -m bench.clicks
+	$(BIN)/python -m bench.tiles
 	$(BIN)/python -m bench.prelabel
 	$(BIN)/python -m bench.prelabel --model vitt
 

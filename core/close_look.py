@@ -15,8 +15,8 @@ from .predictor import ImageEmbedding, Predictor
 from .prompt import Prompt
 from .tiles import Tile, find_tile
 
-EmbedTile = Callable[[Tile], ImageEmbedding]
-"""Encodes a part of the image, or finds its embedding."""
+EmbedTile = Callable[[Tile], ImageEmbedding | None]
+"""Encodes a part of the image, or finds its embedding; None leaves it to the answers so far."""
 
 _LOOKS = 4
 """The most tiles that one prompt is asked in; a box needs one, a click on something tiny more."""
@@ -82,11 +82,14 @@ def decode_closely(
             moved = tile.move_prompt(prompts[i]) if tile else None
             if tile is not None and moved is not None:
                 by_tile.setdefault(tile, []).append((i, moved))
+        remaining = []
         for tile, asked in by_tile.items():
-            found = predictor.decode(embed_tile(tile), [moved for _, moved in asked])
-            for (i, _), prediction in zip(asked, found, strict=True):
-                answers[i] = PlacedPrediction(prediction, tile, size_hw)
-        remaining = [i for asked in by_tile.values() for i, _ in asked]
+            closer = embed_tile(tile)
+            if closer is not None:
+                found = predictor.decode(closer, [moved for _, moved in asked])
+                for (i, _), prediction in zip(asked, found, strict=True):
+                    answers[i] = PlacedPrediction(prediction, tile, size_hw)
+                    remaining.append(i)
     return answers
 
 

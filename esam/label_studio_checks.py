@@ -104,14 +104,14 @@ def check_label_config(project: Project) -> Found[LabelConfig]:
     """
     config = parse_label_config(project.label_config)
     problems = config.find_problems()
-    if not config.brushes:
-        problems.insert(0, "no BrushLabels tag: masks have no place")
+    if not config.output_tags:
+        problems.insert(0, "no BrushLabels tag, nor another that holds masks")
     if problems:
         raise Problem("; ".join(problems), _SEE_CONFIG)
-    brushes = ", ".join(repr(tag.name) for tag in config.brushes)
+    outputs = ", ".join(repr(tag.name) for tag in config.output_tags)
     smart = ", ".join(repr(tag.name) for tag in config.prompt_tags if tag.is_smart)
-    labels = ", ".join(dict.fromkeys(label for tag in config.brushes for label in tag.labels))
-    return Found(f"masks in {brushes}, smart tools {smart}, labels {labels}", config)
+    labels = ", ".join(dict.fromkeys(label for tag in config.output_tags for label in tag.labels))
+    return Found(f"masks in {outputs}, smart tools {smart}, labels {labels}", config)
 
 
 def check_connection(

@@ -57,7 +57,7 @@ def prelabel(
     ] = None,
     label: Annotated[
         str | None,
-        typer.Option(help="Of masks that no prompt names; default the brush tag's first label."),
+        typer.Option(help="Of masks that no prompt names; default the output tag's first label."),
     ] = None,
     limit: Annotated[int | None, typer.Option(help="At most so many tasks.", min=1)] = None,
     view: Annotated[

@@ -2,7 +2,6 @@
 
 from .app import create_app
 from .background import BackgroundRuns, WarmStart
-from .brush import encode_brush_rle
 from .errors import (
     BackendError,
     LabelStudioError,
@@ -22,12 +21,13 @@ from .label_studio_answers import Project
 from .label_studio_client import LabelStudioClient
 from .label_studio_session import LabelStudioSession
 from .labeled_task import LabeledTask, Prediction
+from .outputs import encode_brush_rle
 from .prediction_service import PredictionService
 from .project_work import ProjectWork
 from .projects import Projects
 from .settings import BackendSettings, Prelabel
+from .task_image import EmbeddingSource
 from .task_labeler import LabelingPlan, TaskLabeler, TaskPrompt
-from .task_predictor import EmbeddingSource
 from .task_prompts import BoxPrompt, PromptSource
 
 __all__ = [

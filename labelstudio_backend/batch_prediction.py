@@ -69,6 +69,7 @@ class BatchPredictor:
         predictor: the decoder.
         tasks: predicts the single tasks.
         prelabel: where prompts come from.
+        has_tiles: whether what is small in an image is looked at in a tile of it.
         background: takes over what Label Studio cannot wait for; without it, that is not predicted.
         warm_start: encodes the image of an opened task that has nothing to predict from.
         clock: monotonic seconds.
@@ -79,6 +80,7 @@ class BatchPredictor:
         predictor: Predictor,
         tasks: TaskPredictor,
         prelabel: Prelabel,
+        has_tiles: bool = True,
         background: BackgroundRuns | None = None,
         warm_start: WarmStart | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -86,6 +88,7 @@ class BatchPredictor:
         self._predictor = predictor
         self._tasks = tasks
         self._prelabel = prelabel
+        self._has_tiles = has_tiles
         self._background = background
         self._warm_start = warm_start
         self._clock = clock
@@ -122,7 +125,8 @@ class BatchPredictor:
     ) -> list[Prediction | _Unpredicted]:
         deadline = self._clock() + BATCH_BUDGET_S
         config = parse_label_config(request.label_config)
-        labeler = TaskLabeler(self._predictor, config, LabelingPlan(prompts))
+        plan = LabelingPlan(prompts, has_tiles=self._has_tiles)
+        labeler = TaskLabeler(self._predictor, config, plan)
         batch = _Batch(request.project, labeler, account, deadline)
         with _open_pool() as pool:
             running = [pool.submit(self._predict_task, batch, task) for task in request.tasks]
@@ -222,7 +226,7 @@ def find_click_images(
         label_config: the project's; one that cannot be read has no such image.
 
     Returns:
-        (task id, source) of each image tag that a brush tag draws on, as far as a task has it.
+        (task id, source) of each image tag that masks can be written on, as far as a task has it.
     """
     try:
         config = parse_label_config(label_config)

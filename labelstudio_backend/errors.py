@@ -67,7 +67,7 @@ class RequestInvalid(BackendError):
 
 
 class LabelConfigInvalid(RequestInvalid):
-    """The project's label config is not XML, or has no brush tag on the image."""
+    """The project's label config is not XML, or has no tag for masks on the image, or a bad one."""
 
     code = "bad_label_config"
 
@@ -79,7 +79,7 @@ class PromptInvalid(RequestInvalid):
 
 
 class UnknownLabel(RequestInvalid):
-    """The prompt's label does not exist in the brush tag, so no region could carry it."""
+    """The label asked for does not exist in the tag that masks are written with."""
 
     code = "unknown_label"
 

@@ -1,40 +1,17 @@
-"""The project's label config: which image, which brush tag, which labels."""
+"""The project's label config: which images, which tags masks go to, which labels."""
 
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .errors import LabelConfigInvalid, RequestInvalid, UnknownLabel
+from .control_tag import ControlTag, read_control
+from .errors import LabelConfigInvalid, RequestInvalid
+from .outputs import OutputTag, choose_output_tag, find_output_tags
 
 PROMPT_TAGS = ("keypointlabels", "keypoint", "rectanglelabels", "rectangle")
 _EXAMPLE = '<BrushLabels name="tag" toName="image"><Label value="Dog"/></BrushLabels>'
 _DOCTYPE = re.compile(r"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class ControlTag:
-    """A tag that annotators draw with.
-
-    Attributes:
-        kind: the tag's name in lower case, such as ``brushlabels``.
-        name: its ``name``.
-        to_names: the image tags it draws on.
-        labels: ``alias`` or ``value`` of its labels, as regions carry them.
-        has_dynamic_labels: whether more labels come with each task.
-        is_smart: whether it asks this service for predictions.
-    """
-
-    kind: str
-    name: str
-    to_names: tuple[str, ...]
-    labels: tuple[str, ...]
-    has_dynamic_labels: bool
-    is_smart: bool
-
-    def accepts(self, labels: Sequence[str]) -> bool:
-        """Whether a region of this tag may carry these labels."""
-        return self.has_dynamic_labels or set(labels) <= set(self.labels)
 
 
 @dataclass(frozen=True)
@@ -43,41 +20,46 @@ class LabelConfig:
 
     Attributes:
         data_keys: name of each image tag → the task field that holds its image.
-        brushes: the ``BrushLabels`` tags.
-        prompt_tags: the keypoint and rectangle tags.
+        controls: the tags that annotators draw with or choose labels from, in its order.
     """
 
     data_keys: dict[str, str]
-    brushes: tuple[ControlTag, ...]
-    prompt_tags: tuple[ControlTag, ...]
+    controls: tuple[ControlTag, ...]
 
-    def find_brush(self, labels: Sequence[str], image_name: str) -> ControlTag:
-        """The brush tag that draws on an image and knows the labels.
+    @property
+    def prompt_tags(self) -> tuple[ControlTag, ...]:
+        """The keypoint and rectangle tags."""
+        return tuple(c for c in self.controls if c.kind in PROMPT_TAGS)
+
+    @property
+    def output_tags(self) -> tuple[OutputTag, ...]:
+        """The tags that masks may be written with, of all images; best first on each."""
+        return tuple(t for name in self.data_keys for t in find_output_tags(self.controls, name))
+
+    def find_output_tag(self, labels: Sequence[str], image_name: str) -> OutputTag:
+        """The tag that a mask on an image is written with; the rule is in ``output_tag``.
+
+        Args:
+            labels: of the prompt; the tag need not have them.
+            image_name: the image tag that the mask lies on.
 
         Raises:
-            LabelConfigInvalid: no brush tag draws on this image.
-            UnknownLabel: none of them knows the labels.
+            LabelConfigInvalid: no tag on this image holds masks, or one is malformed.
         """
-        brushes = [b for b in self.brushes if image_name in b.to_names]
-        if not brushes:
+        tags = find_output_tags(self.controls, image_name)
+        if not tags:
             raise LabelConfigInvalid(
-                f"the label config has no BrushLabels tag on the image tag {image_name!r}, so "
-                f"there is no place for a mask; add one, for example {_EXAMPLE}"
+                "the label config has no BrushLabels tag, and no other that holds masks, on the "
+                f"image tag {image_name!r}; add one, for example {_EXAMPLE}"
             )
-        for brush in brushes:
-            if brush.accepts(labels):
-                return brush
-        known = "; ".join(
-            f"{b.name!r}: {', '.join(map(repr, b.labels)) or 'none'}" for b in brushes
-        )
-        raise UnknownLabel(
-            f"the label {', '.join(map(repr, labels))} does not exist in the brush tag, so a mask "
-            f"could not carry it. Labels by brush tag: {known}. Give both tags the same labels"
-        )
+        problems = [problem for tag in tags for problem in tag.problems]
+        if problems:
+            raise LabelConfigInvalid("; ".join(problems))
+        return choose_output_tag(tags, labels)
 
     def find_drawn_images(self) -> list[str]:
-        """The image tags that a brush tag draws on, in the order of the label config."""
-        drawn_on = {name for brush in self.brushes for name in brush.to_names}
+        """The image tags that masks can be written on, in the order of the label config."""
+        drawn_on = {tag.image_name for tag in self.output_tags}
         return [name for name in self.data_keys if name in drawn_on]
 
     def find_image_name(self, to_name: str | None) -> str:
@@ -97,20 +79,28 @@ class LabelConfig:
 
     def find_problems(self) -> list[str]:
         """What will go wrong when annotators click, one sentence each; empty when nothing will."""
-        problems = []
+        problems = [problem for tag in self.controls for problem in tag.problems]
         for tag in self.prompt_tags:
-            brushes = [b for b in self.brushes if set(b.to_names) & set(tag.to_names)]
-            if not brushes:
-                problems.append(f"{tag.name!r} has no BrushLabels tag on its image: no masks")
-            missing = [x for x in tag.labels if not any(b.accepts([x]) for b in brushes)]
-            if brushes and missing:
-                names = ", ".join(map(repr, missing))
-                problems.append(f"{tag.name!r} has labels that no brush tag has: {names}")
+            problems += self._find_problems_of(tag)
         if not any(tag.is_smart for tag in self.prompt_tags):
             problems.append(
                 'no KeyPointLabels or RectangleLabels tag has smart="true": clicks ask for nothing'
             )
         return problems
+
+    def _find_problems_of(self, prompt_tag: ControlTag) -> list[str]:
+        tags = [t for t in self.output_tags if t.image_name in prompt_tag.to_names]
+        if not tags:
+            return [f"{prompt_tag.name!r} has no BrushLabels tag on its image: masks have no place"]
+        missing = [x for x in prompt_tag.labels if all(t.find_missing([x]) for t in tags)]
+        if not missing:
+            return []
+        names = ", ".join(repr(tag.name) for tag in tags)
+        return [
+            f"{prompt_tag.name!r} has labels that {names} lacks: {', '.join(map(repr, missing))}; "
+            "their masks come without a label. Add them there, or name them in the "
+            "predicted_values of a label that is there"
+        ]
 
 
 def parse_label_config(xml: str | None) -> LabelConfig:
@@ -139,21 +129,5 @@ def parse_label_config(xml: str | None) -> LabelConfig:
             'the label config has no Image tag; add one, for example <Image name="image" '
             'value="$image"/>'
         )
-    controls = [_read_control(tag) for tag in root.iter() if tag.get("toName")]
-    return LabelConfig(
-        data_keys=data_keys,
-        brushes=tuple(c for c in controls if c.kind == "brushlabels"),
-        prompt_tags=tuple(c for c in controls if c.kind in PROMPT_TAGS),
-    )
-
-
-def _read_control(tag: ET.Element) -> ControlTag:
-    labels = [x.get("alias") or x.get("value") for x in tag.iter() if x.tag.lower() == "label"]
-    return ControlTag(
-        kind=tag.tag.lower(),
-        name=tag.get("name", ""),
-        to_names=tuple(name.strip() for name in tag.get("toName", "").split(",")),
-        labels=tuple(label for label in labels if label),
-        has_dynamic_labels=tag.get("value", "").startswith("$") or bool(tag.get("apiUrl")),
-        is_smart=tag.get("smart", "").lower() == "true",
-    )
+    controls = tuple(read_control(tag) for tag in root.iter() if tag.get("toName"))
+    return LabelConfig(data_keys=data_keys, controls=controls)

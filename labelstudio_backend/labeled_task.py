@@ -1,5 +1,6 @@
 """The masks of a task that was decoded, and how they become a prediction."""
 
+import logging
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,10 +9,10 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from .label_config import LabelConfig
-from .regions import Labels, make_brush_region
+from .control_tag import Labels
+from .outputs import OutputTag, Region, make_regions
 
-Region = dict[str, object]
+logger = logging.getLogger(__name__)
 
 
 class Prediction(TypedDict):
@@ -19,7 +20,7 @@ class Prediction(TypedDict):
 
     Attributes:
         result: its regions, at least one: a prediction of none would mark the task as done.
-        score: the mean of theirs.
+        score: the mean of its masks'.
         model_version: what predicted them.
     """
 
@@ -30,14 +31,16 @@ class Prediction(TypedDict):
 
 @dataclass(frozen=True, eq=False)
 class LabeledMask:
-    """One mask and what it is called.
+    """One mask, where it goes and what it is called.
 
     Attributes:
-        labels: labels that a brush tag of the image has.
+        output: the tag that it is written with.
+        labels: labels that this tag has; none for a mask that is still to be labelled.
         score: predicted IoU, from 0 to 1.
         draw: makes the (H, W) bool mask in the original frame; it is not kept.
     """
 
+    output: OutputTag
     labels: Labels
     score: float
     draw: Callable[[], NDArray[np.bool_]]
@@ -48,31 +51,36 @@ class LabeledTask:
     """The masks of one task as the decoder left them.
 
     Attributes:
-        image_name: the image tag that they lie on.
-        config: the project's.
+        task_id: for the log.
         masks: one an object, in the order of the prompts; some may turn out empty.
         model_version: what predicted them.
+        image_rotation: degrees that the annotator's view is turned by; the masks are not.
     """
 
-    image_name: str
-    config: LabelConfig
+    task_id: int | str | None
     masks: tuple[LabeledMask, ...]
     model_version: str
+    image_rotation: int = 0
 
     def to_prediction(self) -> Prediction | None:
-        """Draw the masks and write them as Label Studio's brush regions.
+        """Draw the masks and write them as Label Studio's regions.
 
-        Drawing takes longer than decoding (about 160 ms a mask of 12 megapixels), needs no
-        accelerator, and may happen on any thread. One mask is held at a time.
+        Masks of a lower score than their tag's ``model_score_threshold`` are left out. Drawing
+        takes longer than decoding (about 160 ms a mask of 12 megapixels), needs no accelerator, and
+        may happen on any thread. One mask is held at a time.
 
         Returns:
-            The prediction; None when every mask is empty.
+            The prediction; None when every mask is empty or left out.
         """
-        regions, scores = [], []
-        for labeled in self.masks:
+        regions: list[Region] = []
+        scores = []
+        for labeled in self._find_sure():
             mask = labeled.draw()
             if mask.any():
-                regions.append(self._make_region(labeled, mask))
+                regions += [
+                    region | {"image_rotation": self.image_rotation}
+                    for region in make_regions(mask, labeled.score, labeled.output, labeled.labels)
+                ]
                 scores.append(labeled.score)
         if not regions:
             return None
@@ -80,7 +88,15 @@ class LabeledTask:
             result=regions, score=statistics.fmean(scores), model_version=self.model_version
         )
 
-    def _make_region(self, labeled: LabeledMask, mask: NDArray[np.bool_]) -> Region:
-        labels, image_name = labeled.labels, self.image_name
-        brush = self.config.find_brush(labels, image_name)
-        return make_brush_region(mask, labeled.score, brush, image_name, labels)
+    def _find_sure(self) -> list[LabeledMask]:
+        sure = [m for m in self.masks if m.score >= m.output.tag.score_threshold]
+        if len(sure) < len(self.masks):
+            unsure = [m for m in self.masks if m.score < m.output.tag.score_threshold]
+            logger.info(
+                "masks left out task=%.40r tag=%r model_score_threshold=%g scores=%s",
+                self.task_id,
+                unsure[0].output.name,
+                unsure[0].output.tag.score_threshold,
+                ", ".join(f"{m.score:.3f}" for m in unsure),
+            )
+        return sure

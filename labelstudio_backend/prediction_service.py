@@ -12,6 +12,7 @@ from .batch_prediction import BatchPredictor
 from .errors import BackendError, RequestInvalid, translate_error
 from .images import ImageFetcher
 from .label_config import parse_label_config
+from .label_items import join_labels
 from .label_studio_account import find_account
 from .labeled_task import Prediction
 from .projects import Projects, ProjectSetup
@@ -19,8 +20,9 @@ from .protocol import ContextRegion, PredictRequest, SetupRequest
 from .regions import select_prompt_regions
 from .settings import BackendSettings
 from .stage_times import StageTimes
+from .task_image import EmbeddingSource
 from .task_labeler import LabelingPlan, TaskLabeler
-from .task_predictor import Attempt, EmbeddingSource, TaskPredictor
+from .task_predictor import Attempt, TaskPredictor
 from .task_prompts import PromptSource
 
 logger = logging.getLogger(__name__)
@@ -58,7 +60,13 @@ class PredictionService:
         self._clock = clock
         self._tasks = TaskPredictor(images, embeddings, clock)
         self._batches = BatchPredictor(
-            predictor, self._tasks, settings.prelabel, background, warm_start, clock
+            predictor,
+            self._tasks,
+            settings.prelabel,
+            settings.has_tiles,
+            background,
+            warm_start,
+            clock,
         )
 
     @property
@@ -129,8 +137,9 @@ class PredictionService:
         self, request: PredictRequest, context: Sequence[ContextRegion], attempt: Attempt
     ) -> Prediction | None:
         config = parse_label_config(request.label_config)
-        regions = select_prompt_regions(context)
+        regions = select_prompt_regions(join_labels(context))
         image_name = config.find_image_name(regions[0].to_name)
-        labeler = TaskLabeler(self._predictor, config, LabelingPlan(PromptSource.REGIONS))
+        plan = LabelingPlan(PromptSource.REGIONS, has_tiles=self._settings.has_tiles)
+        labeler = TaskLabeler(self._predictor, config, plan)
         prompt = labeler.prompt_regions(request.tasks[0], image_name, regions)
         return self._tasks.predict(labeler, prompt, attempt)

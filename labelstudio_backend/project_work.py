@@ -42,7 +42,7 @@ class ProjectWork:
         settings: BackendSettings,
         projects: Projects,
     ) -> None:
-        self.runs = RunService(redis, predictor)
+        self.runs = RunService(redis, predictor, settings.has_tiles)
         self._warm_start = WarmStart(redis, predictor.embedding_identity)
         self._redis = redis
         self._predictor = predictor

@@ -57,6 +57,7 @@ class ContextRegion(_Message):
 
     Attributes:
         type: such as ``keypointlabels``.
+        id: the same for the items of one region.
         to_name: name of the image tag it lies on.
         original_width: the image's width as the page sees it, pixels.
         original_height: likewise.
@@ -66,6 +67,7 @@ class ContextRegion(_Message):
     """
 
     type: str
+    id: str | None = None
     to_name: str | None = None
     original_width: Annotated[int, Field(gt=0)] | None = None
     original_height: Annotated[int, Field(gt=0)] | None = None
@@ -105,6 +107,7 @@ class _Unreadable:
 class StoredRegion(ContextRegion):
     """A region that lies in a task, of whatever kind; what is malformed in it reads as missing."""
 
+    id: Annotated[str | None, _Unreadable()] = None
     to_name: Annotated[str | None, _Unreadable()] = None
     original_width: Annotated[int | None, Field(gt=0), _Unreadable()] = None
     original_height: Annotated[int | None, Field(gt=0), _Unreadable()] = None

@@ -1,4 +1,7 @@
-"""Label Studio's regions in percent ↔ prompts and masks in original pixels.
+"""Label Studio's regions in percent → prompts in original pixels.
+
+An annotator may turn the image by quarters. Label Studio turns the view alone: regions lie in the
+frame of the upright image whatever their ``image_rotation`` says.
 
 How regions become objects:
 
@@ -13,21 +16,15 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from uuid import uuid4
-
-import numpy as np
-from numpy.typing import NDArray
 
 from core import Prompt
 
-from .brush import encode_brush_rle
+from .control_tag import Labels
 from .errors import PromptInvalid
-from .label_config import ControlTag
 from .protocol import ContextRegion
 
 logger = logging.getLogger(__name__)
 
-Labels = tuple[str, ...]
 BoxXyxyPx = tuple[float, float, float, float]
 
 _KEYPOINTS = ("keypointlabels", "keypoint")
@@ -80,7 +77,7 @@ def select_prompt_regions(regions: Sequence[ContextRegion]) -> list[ContextRegio
     """The keypoints and rectangles among the context's regions.
 
     Raises:
-        PromptInvalid: there is none, or they lie on several images or on a turned one.
+        PromptInvalid: there is none, or they lie on several images.
     """
     prompts = [r for r in regions if is_prompt(r)]
     for region in regions:
@@ -96,27 +93,18 @@ def select_prompt_regions(regions: Sequence[ContextRegion]) -> list[ContextRegio
         names = ", ".join(sorted(str(r.to_name) for r in prompts))
         raise PromptInvalid(f"the prompts lie on several images ({names}); send one at a time")
     for region in prompts:
-        if region.image_rotation:
+        if (region.image_rotation or 0) % 90:
             raise PromptInvalid(
-                f"the image is turned by {region.image_rotation:g} degrees; turn it back to 0 "
-                "before using a smart tool"
+                f"the image is turned by {region.image_rotation:g} degrees; Label Studio turns it "
+                "by quarters only, so this prompt was made by something else"
             )
     return prompts
 
 
 def read_labels(region: ContextRegion) -> Labels:
-    """The labels that a prompt asks a mask for.
-
-    Raises:
-        PromptInvalid: it has none.
-    """
+    """The labels that a prompt asks a mask for; none where its tool has none or none was chosen."""
     value = region.value
-    labels = value.keypointlabels or value.rectanglelabels or value.labels
-    if not labels:
-        raise PromptInvalid(
-            f"the {region.type} prompt has no label; choose a label before clicking"
-        )
-    return labels
+    return value.keypointlabels or value.rectanglelabels or value.labels or ()
 
 
 def check_original_size(regions: Sequence[ContextRegion], size_hw: tuple[int, int]) -> None:
@@ -184,37 +172,6 @@ def clip_box(box_xyxy_px: BoxXyxyPx, size_hw: tuple[int, int]) -> BoxXyxyPx:
         x0, x1 = max(x0, 0.0), min(x1, float(width_px))
         y0, y1 = max(y0, 0.0), min(y1, float(height_px))
     return x0, y0, x1, y1
-
-
-def make_brush_region(
-    mask: NDArray[np.bool_], score: float, brush: ControlTag, image_name: str, labels: Labels
-) -> dict[str, object]:
-    """The region that Label Studio draws for a mask.
-
-    Args:
-        mask: (H, W) bool in the original frame, with at least one pixel.
-        score: its predicted IoU, from 0 to 1.
-        brush: the tag that the region belongs to.
-        image_name: the image tag it lies on.
-        labels: labels that the brush tag has.
-    """
-    height_px, width_px = mask.shape
-    return {
-        "id": uuid4().hex[:10],
-        "from_name": brush.name,
-        "to_name": image_name,
-        "type": "brushlabels",
-        "original_width": width_px,
-        "original_height": height_px,
-        "image_rotation": 0,
-        "score": score,
-        "readonly": False,
-        "value": {
-            "format": "rle",
-            "rle": encode_brush_rle(mask),
-            "brushlabels": list(labels),
-        },
-    }
 
 
 def _read_keypoint(region: ContextRegion, size_hw: tuple[int, int]) -> Keypoint:

@@ -30,6 +30,8 @@ class BackendSettings(BaseSettings):
         prelabel: what is predicted when a task is opened or predictions are retrieved: ``off``,
             nothing; ``regions``, a mask for each rectangle and keypoint stored in the task;
             ``everything``, every mask that the model is sure of.
+        has_tiles: whether what is small in an image is looked at in a tile of it, encoded beside
+            the whole image: better masks for one more encode.
     """
 
     model_config = SettingsConfigDict(populate_by_name=True)
@@ -48,6 +50,7 @@ class BackendSettings(BaseSettings):
     predict_timeout_s: float = Field(90.0, validation_alias="ESAM_PREDICT_TIMEOUT_S", gt=0)
     request_max_bytes: int = Field(256 * _MIB, validation_alias="ESAM_REQUEST_MAX_BYTES", gt=0)
     prelabel: Prelabel = Field("regions", validation_alias="ESAM_PRELABEL")
+    has_tiles: bool = Field(True, validation_alias="ESAM_TILES")
 
     @field_validator(
         "label_studio_url",

@@ -6,21 +6,34 @@ from contextlib import contextmanager
 
 
 class StageTimes:
-    """Milliseconds by stage, in the order the stages began; a stage entered twice adds up."""
+    """Milliseconds by stage, in the order the stages began.
+
+    A stage entered twice adds up, and one inside another counts for itself alone.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._times_ms: dict[str, float] = {}
+        self._open: list[str] = []
+        self._since = 0.0
 
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:
         """Measure the body, also when it raises."""
-        started = self._clock()
+        self._count_innermost()
         self._times_ms.setdefault(stage, 0.0)
+        self._open.append(stage)
         try:
             yield
         finally:
-            self._times_ms[stage] += (self._clock() - started) * 1000
+            self._count_innermost()
+            self._open.pop()
+
+    def _count_innermost(self) -> None:
+        now = self._clock()
+        if self._open:
+            self._times_ms[self._open[-1]] += (now - self._since) * 1000
+        self._since = now
 
     def __str__(self) -> str:
         """Fields for the log, such as ``image_ms=12.0 decode_ms=80.1``."""

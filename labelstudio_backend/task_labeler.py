@@ -1,20 +1,30 @@
 """One task, labelled: its prompt before the image is read, its masks once it is encoded."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core import AutomaticMask, ImageEmbedding, Predictor, segment_everything
+from core import (
+    AutomaticMask,
+    EmbedTile,
+    ImageEmbedding,
+    Predictor,
+    Tile,
+    decode_closely,
+    segment_everything,
+)
 
+from .control_tag import Labels
 from .errors import UnknownLabel
 from .label_config import LabelConfig
 from .labeled_task import LabeledMask, LabeledTask
+from .outputs import OutputTag
 from .protocol import ContextRegion, Task
 from .regions import (
-    Labels,
     ObjectPrompt,
     check_original_size,
     clip_box,
@@ -23,6 +33,8 @@ from .regions import (
 )
 from .task_prompts import BoxPrompt, PromptSource, find_image_source, find_region_prompts
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class LabelingPlan:
@@ -30,11 +42,13 @@ class LabelingPlan:
 
     Attributes:
         prompts: where their prompts come from.
-        label: of masks that no prompt names; None takes the brush tag's first label.
+        label: of masks that no prompt names; None takes the output tag's first label.
+        has_tiles: whether what is small in an image is looked at in a tile of it.
     """
 
     prompts: PromptSource
     label: str | None = None
+    has_tiles: bool = True
 
 
 @dataclass(frozen=True)
@@ -76,12 +90,12 @@ class TaskLabeler:
         """Find out, before the first task, whether every task would fail.
 
         Raises:
-            LabelConfigInvalid: no brush tag draws on an image.
-            UnknownLabel: the plan's label does not exist in it.
+            LabelConfigInvalid: no tag that holds masks draws on an image.
+            UnknownLabel: that tag does not have the plan's label.
         """
-        is_label_needed = self._plan.prompts is PromptSource.EVERYTHING
-        labels = self._default_labels() if self._plan.label or is_label_needed else ()
-        self._config.find_brush(labels, self._default_image_name())
+        if self._plan.label or self._plan.prompts is PromptSource.EVERYTHING:
+            self._default_labels()
+        self._config.find_output_tag((), self._default_image_name())
 
     def find_prompt(
         self, task: Task, boxes: Sequence[BoxPrompt] | None = None
@@ -96,14 +110,15 @@ class TaskLabeler:
             The prompt; None when there is nothing to predict from.
 
         Raises:
-            RequestInvalid, LabelConfigInvalid, PromptInvalid, UnknownLabel: as for a click.
+            RequestInvalid, LabelConfigInvalid, PromptInvalid: as for a click.
+            UnknownLabel: masks that no prompt names cannot have the plan's label.
         """
         if self._plan.prompts is PromptSource.REGIONS:
             found = find_region_prompts(task, self._config, self._predictor.model_version)
             return self.prompt_regions(task, *found) if found else None
         if self._plan.prompts is PromptSource.FILE:
             return self._prompt_boxes(task, tuple(boxes)) if boxes else None
-        self._config.find_brush(self._default_labels(), self._default_image_name())
+        self._default_labels()
         return self._make_prompt(task, self._default_image_name(), PromptSource.EVERYTHING)
 
     def prompt_regions(
@@ -117,18 +132,21 @@ class TaskLabeler:
             regions: what ``select_prompt_regions`` returned.
 
         Raises:
-            RequestInvalid, LabelConfigInvalid, PromptInvalid, UnknownLabel: as for a click.
+            RequestInvalid, LabelConfigInvalid: no mask could be written.
         """
-        for region in regions:
-            self._config.find_brush(read_labels(region), image_name)
+        for labels in dict.fromkeys(read_labels(region) for region in regions):
+            self._check_labels(labels, image_name, task)
         return self._make_prompt(task, image_name, PromptSource.REGIONS, regions=tuple(regions))
 
-    def label(self, prompt: TaskPrompt, embedding: ImageEmbedding) -> LabeledTask:
+    def label(
+        self, prompt: TaskPrompt, embedding: ImageEmbedding, embed_tile: EmbedTile
+    ) -> LabeledTask:
         """Decode a task's masks; drawing them is left to ``LabeledTask.to_prediction``.
 
         Args:
             prompt: what is asked.
             embedding: its image, encoded by this predictor's model.
+            embed_tile: encodes a part of the image; not called where the plan has no tiles.
 
         Raises:
             PromptInvalid: its regions were drawn on an image of another size.
@@ -136,15 +154,17 @@ class TaskLabeler:
             ImageError: the embedding belongs to another model.
         """
         if prompt.prompts is PromptSource.EVERYTHING:
-            masks = self._decode_everything(embedding)
+            masks = self._decode_everything(prompt, embedding)
         else:
-            masks = self._decode_objects(self._find_objects(prompt, embedding), embedding)
-        return LabeledTask(prompt.image_name, self._config, masks, self._predictor.model_version)
+            masks = self._decode_objects(prompt, embedding, embed_tile)
+        rotation = prompt.regions[0].image_rotation if prompt.regions else None
+        version = self._predictor.model_version
+        return LabeledTask(prompt.task.id, masks, version, int(rotation or 0))
 
     def _prompt_boxes(self, task: Task, boxes: tuple[BoxPrompt, ...]) -> TaskPrompt:
         image_name = self._default_image_name()
-        for box in boxes:
-            self._config.find_brush(self._read_box_labels(box), image_name)
+        for labels in dict.fromkeys(self._read_box_labels(box) for box in boxes):
+            self._check_labels(labels, image_name, task)
         return self._make_prompt(task, image_name, PromptSource.FILE, boxes=boxes)
 
     def _make_prompt(
@@ -169,38 +189,91 @@ class TaskLabeler:
         return group_objects(prompt.regions, size_hw)
 
     def _decode_objects(
-        self, objects: Sequence[ObjectPrompt], embedding: ImageEmbedding
+        self, prompt: TaskPrompt, embedding: ImageEmbedding, embed_tile: EmbedTile
     ) -> tuple[LabeledMask, ...]:
-        answers = self._predictor.decode(embedding, [o.to_prompt() for o in objects])
-        # Not `answer.mask`, which is kept: fifty boxes on 12 megapixels would be 600 MB.
+        objects = self._find_objects(prompt, embedding)
+        answers = decode_closely(
+            self._predictor,
+            embedding,
+            [o.to_prompt() for o in objects],
+            embed_tile if self._plan.has_tiles else _embed_nothing,
+        )
         return tuple(
-            LabeledMask(o.labels, a.score, partial(a.candidate_mask, a.best))
+            self._label(o.labels, prompt, a.score, a.draw)
             for o, a in zip(objects, answers, strict=True)
         )
 
-    def _decode_everything(self, embedding: ImageEmbedding) -> tuple[LabeledMask, ...]:
+    def _decode_everything(
+        self, prompt: TaskPrompt, embedding: ImageEmbedding
+    ) -> tuple[LabeledMask, ...]:
         labels = self._default_labels()
         found = segment_everything(self._predictor, embedding)
-        return tuple(LabeledMask(labels, m.score, partial(_draw, m)) for m in found)
+        return tuple(self._label(labels, prompt, m.score, partial(_draw, m)) for m in found)
+
+    def _label(
+        self,
+        labels: Labels,
+        prompt: TaskPrompt,
+        score: float,
+        draw: Callable[[], NDArray[np.bool_]],
+    ) -> LabeledMask:
+        output = self._config.find_output_tag(labels, prompt.image_name)
+        return LabeledMask(output, output.find_labels(labels), score, draw)
+
+    def _check_labels(self, labels: Labels, image_name: str, task: Task) -> None:
+        """Find the place of a prompt's mask before the image is read, and say what it will lack."""
+        output = self._config.find_output_tag(labels, image_name)
+        missing = output.find_missing(labels)
+        if missing:
+            logger.warning(
+                "mask without label task=%.40r label=%.200s tag=%r: %s; the region is drawn, and "
+                "can be given a label by hand",
+                task.id,
+                ", ".join(map(repr, missing)),
+                output.name,
+                _advise(output),
+            )
 
     def _read_box_labels(self, box: BoxPrompt) -> Labels:
         return (box.label,) if box.label is not None else self._default_labels()
 
     def _default_labels(self) -> Labels:
-        """The label of masks that no prompt names."""
-        if self._plan.label is not None:
-            return (self._plan.label,)
-        brush = self._config.find_brush((), self._default_image_name())
-        if not brush.labels:
+        """The label of masks that no prompt names; none where masks carry no labels.
+
+        Raises:
+            LabelConfigInvalid: no tag that holds masks draws on the image.
+            UnknownLabel: the tag does not have the plan's label, or has none to take.
+        """
+        asked = (self._plan.label,) if self._plan.label is not None else ()
+        output = self._config.find_output_tag(asked, self._default_image_name())
+        if output.find_missing(asked):
             raise UnknownLabel(
-                f"the brush tag {brush.name!r} has no label of its own to give to masks that no "
-                "prompt names; say which label they get"
+                f"the label {self._plan.label!r} does not exist in the tag that masks are written "
+                f"with; {_advise(output)}"
             )
-        return brush.labels[:1]
+        if output.label_tag is not None and not (asked or output.labels):
+            raise UnknownLabel(
+                f"the tag {output.label_tag.name!r} has no label of its own to give to masks that "
+                "no prompt names; say which label they get"
+            )
+        return asked or output.labels[:1]
 
     def _default_image_name(self) -> str:
-        """The first image tag that a brush tag draws on: no prompt names another."""
+        """The first image tag that masks can be written on: no prompt names another."""
         return next(iter(self._config.find_drawn_images() or self._config.data_keys))
+
+
+def _advise(output: OutputTag) -> str:
+    label_tag = output.label_tag or output.tag
+    labels = ", ".join(map(repr, label_tag.labels)) or "none"
+    return (
+        f"the labels of {label_tag.name!r} are: {labels}. Add the missing one there, or name it in "
+        "the predicted_values of a label that is there"
+    )
+
+
+def _embed_nothing(_: Tile) -> None:
+    """Leaves every object to the whole image."""
 
 
 def _draw(found: AutomaticMask) -> NDArray[np.bool_]:

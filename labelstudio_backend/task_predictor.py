@@ -1,40 +1,23 @@
 """From a task's prompt to its prediction: fetch the image, encode it, decode, draw."""
 
-import hashlib
 import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
 
-from core import ImageEmbedding
-from worker import INTERACTIVE, EncodeTimeout
+from core import ImageEmbedding, Tile
+from worker import WorkerError
 
+from .errors import BackendError
 from .images import ImageFetcher
 from .label_studio_account import LabelStudioAccount
 from .labeled_task import Prediction
 from .stage_times import StageTimes
+from .task_image import EmbeddingSource, TaskImage
 from .task_labeler import TaskLabeler, TaskPrompt
 
 logger = logging.getLogger(__name__)
-
-
-class EmbeddingSource(Protocol):
-    """What is needed of ``worker.EmbeddingClient``; it raises ``WorkerError``s."""
-
-    def find(self, image_sha256: str, /) -> ImageEmbedding | None:
-        """The embedding of an image, if it was encoded before."""
-
-    def get_or_encode(
-        self, image: bytes, /, *, timeout_s: float, priority: str = INTERACTIVE
-    ) -> ImageEmbedding:
-        """The embedding of an image, encoded at once if need be."""
-
-    def find_alias(self, alias: str, /) -> str | None:
-        """SHA-256 of the image known under this name."""
-
-    def save_alias(self, alias: str, image_sha256: str, /) -> None:
-        """Know an image under this name."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +81,10 @@ class TaskPredictor:
             EfficientSAMError: the prompt cannot be decoded.
         """
         times = attempt.times
-        embedding = self._embed(prompt, attempt)
+        image = self._open(prompt, attempt)
+        embedding = image.embed()
         with times.measure("decode"):
-            labeled = labeler.label(prompt, embedding)
+            labeled = labeler.label(prompt, embedding, partial(_look_closer, image, attempt))
         with times.measure("mask"):
             prediction = labeled.to_prediction()
         logger.info(
@@ -114,25 +98,24 @@ class TaskPredictor:
         )
         return prediction
 
-    def _embed(self, prompt: TaskPrompt, attempt: Attempt) -> ImageEmbedding:
-        """The image's embedding; its content is not read when its host says it did not change."""
-        times, opened = attempt.times, (prompt.source, attempt.account, prompt.task.id)
-        with times.measure("image"), self._images.open(*opened) as image:
-            image_sha256 = self._embeddings.find_alias(image.alias) if image.alias else None
-            embedding = self._embeddings.find(image_sha256) if image_sha256 else None
-            if embedding is not None:
-                return embedding
-            content = image.read()
-        remaining_s = attempt.deadline - self._clock()
-        if remaining_s <= 0:
-            raise EncodeTimeout(
-                "the image took longer to arrive than the whole call may take; ask again, and see "
-                "ESAM_IMAGE_TIMEOUT_S and ESAM_PREDICT_TIMEOUT_S"
-            )
-        with times.measure("embedding"):
-            embedding = self._embeddings.get_or_encode(
-                content, timeout_s=remaining_s, priority=attempt.priority
-            )
-            if image.alias:
-                self._embeddings.save_alias(image.alias, hashlib.sha256(content).hexdigest())
-        return embedding
+    def _open(self, prompt: TaskPrompt, attempt: Attempt) -> TaskImage:
+        return TaskImage(
+            self._images,
+            self._embeddings,
+            prompt.source,
+            attempt.account,
+            prompt.task.id,
+            deadline=attempt.deadline,
+            priority=attempt.priority,
+            times=attempt.times,
+            clock=self._clock,
+        )
+
+
+def _look_closer(image: TaskImage, attempt: Attempt, tile: Tile) -> ImageEmbedding | None:
+    """A closer look is worth waiting for, but not worth losing the answer that is there."""
+    try:
+        return image.embed(tile)
+    except (BackendError, WorkerError) as error:
+        logger.warning("no closer look %s reason=%.2000r", attempt.subject, str(error))
+        return None

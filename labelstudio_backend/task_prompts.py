@@ -6,6 +6,7 @@ from enum import Enum
 
 from .errors import RequestInvalid
 from .label_config import LabelConfig
+from .label_items import join_labels
 from .protocol import ContextRegion, StoredResult, Task
 from .regions import BoxXyxyPx, is_prompt, select_prompt_regions
 
@@ -59,7 +60,7 @@ def find_region_prompts(
     others = [p for p in task.predictions if p.model_version != model_version]
     for results in (submitted, task.drafts, others):
         for result in sorted(results, key=_age_order, reverse=True):
-            prompts = [region for region in result.result if is_prompt(region)]
+            prompts = [region for region in join_labels(result.result) if is_prompt(region)]
             if prompts:
                 return _select_image(prompts, config)
     return None

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from queue import Queue
 from threading import Event, Semaphore
 
@@ -26,7 +27,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core import EfficientSAMError, Predictor, read_image
+from core import EfficientSAMError, ImageEmbedding, Predictor, Tile, read_image
 from worker import WorkerContext, WorkerError, keep_embedding
 
 from ..errors import (
@@ -248,7 +249,9 @@ class ChunkPipeline:
             try:
                 if self._run.options.keep_embeddings:
                     keep_embedding(self._context, task.content_sha256, embedding)
-                labeled = self._labeler.label(task.prompt, embedding)
+                labeled = self._labeler.label(
+                    task.prompt, embedding, partial(_encode_tile, predictor, task.rgb)
+                )
             except _TASK_FAILURES as error:
                 self._fail(_task_id(task), error)
                 self._slots.release()
@@ -260,7 +263,7 @@ class ChunkPipeline:
             prediction = labeled.to_prediction()
             if prediction is None:
                 self._outcomes.record_failed(
-                    self._run.id, task_id, "every mask came out empty; no prediction was stored"
+                    self._run.id, task_id, "every mask is empty or unsure; no prediction was stored"
                 )
                 return
             self._client.post_prediction(task_id, self._run.project, prediction)
@@ -279,6 +282,10 @@ class ChunkPipeline:
         self._begun.add(task_id)
         logger.warning("task failed run=%s task=%s reason=%s", self._run.id, task_id, error)
         self._outcomes.record_failed(self._run.id, task_id, str(error) or type(error).__name__)
+
+
+def _encode_tile(predictor: Predictor, rgb: NDArray[np.uint8], tile: Tile) -> ImageEmbedding:
+    return predictor.encode(tile.crop(rgb))
 
 
 def _task_id(task: _ReadTask) -> int:

@@ -31,7 +31,7 @@ class RunOptions(_Record):
 
     Attributes:
         prompts: where the prompts of a task come from.
-        label: of masks that no prompt names; None takes the brush tag's first label.
+        label: of masks that no prompt names; None takes the output tag's first label.
         limit: at most so many tasks.
         view: a tab of the data manager; its filters and order.
         filters: as the data manager writes them.
@@ -58,6 +58,7 @@ class Run(_Record):
         label_studio_url: where that account is, for people.
         model_version: of the predictions it makes.
         options: what was asked for.
+        has_tiles: whether what is small in an image is looked at in a tile of it.
         is_selection: whether its tasks were named one by one; else they are listed as it goes.
         created_at: unix time, seconds.
     """
@@ -70,6 +71,7 @@ class Run(_Record):
     label_studio_url: str
     model_version: str
     options: RunOptions
+    has_tiles: bool = True
     is_selection: bool = False
     created_at: float
 

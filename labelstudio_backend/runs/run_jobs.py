@@ -126,7 +126,7 @@ def _label(
     labeler = TaskLabeler(
         context.predictor,
         parse_label_config(run.label_config),
-        LabelingPlan(run.options.prompts, run.options.label),
+        LabelingPlan(run.options.prompts, run.options.label, run.has_tiles),
     )
     pipeline = ChunkPipeline(run, context, labeler, client, job_resources().images, outcomes)
     rest = pipeline.label(

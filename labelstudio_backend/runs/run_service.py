@@ -33,6 +33,7 @@ class RunService:
     Args:
         redis: where runs and their chunks are.
         predictor: the model that workers have too.
+        has_tiles: whether what is small in an image is looked at in a tile of it.
         clock: unix time, seconds.
     """
 
@@ -40,12 +41,14 @@ class RunService:
         self,
         redis: Redis,
         predictor: Predictor,
+        has_tiles: bool = True,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = RunStore(redis, work_on_chunk, clock)
         self._outcomes = TaskOutcomes(redis)
         self._accounts = AccountStore(redis)
         self._predictor = predictor
+        self._has_tiles = has_tiles
         self._model_version = predictor.model_version
         self._clock = clock
 
@@ -236,6 +239,7 @@ class RunService:
             label_studio_url=str(account.base_url),
             model_version=self._model_version,
             options=options,
+            has_tiles=self._has_tiles,
             is_selection=is_selection,
             created_at=self._clock(),
         )

@@ -73,9 +73,11 @@ class LabelStudio:
     def log_tail(self) -> str:
         return (self.folder / "label-studio.log").read_text(errors="replace")[-2000:]
 
-    def create_project(self, backend_url: str, image: Path) -> tuple[int, int]:
+    def create_project(
+        self, backend_url: str, image: Path, label_config: str = LABEL_CONFIG
+    ) -> tuple[int, int]:
         """A project with one uploaded image and the backend connected; (project, task) ids."""
-        project = self._created("/api/projects", title="First light", label_config=LABEL_CONFIG)
+        project = self._created("/api/projects", title="First light", label_config=label_config)
         self.api.patch(f"/api/projects/{project}", json={"show_collab_predictions": False})
         with image.open("rb") as file:
             self.api.post(

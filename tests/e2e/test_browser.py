@@ -4,16 +4,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from playwright.sync_api import Page
+import pytest
+from playwright.sync_api import Page, Request
 
 from core import Prompt, load_predictor, read_image
 
 from ..running_stack import RunningStack
 from .conftest import OUTPUT
-from .label_studio import EMAIL, LabelStudio
+from .label_studio import EMAIL, LABEL_CONFIG, LabelStudio
 from .test_api import iou, mask_of
 
 POINTS, BOXES = 1, 2  # which set of labels on the page
+
+_IMAGE_FRAME = """() => {
+  const image = window.Htx.annotationStore.selected.objects[0];
+  const stage = image.stageRef.getContent().getBoundingClientRect();
+  const size = image.canvasSize;
+  return {
+    rotation: image.rotation,
+    x: stage.x + image.zoomingPositionX, y: stage.y + image.zoomingPositionY,
+    width: size.width, height: size.height,
+  };
+}"""
 
 
 def open_task(page: Page, label_studio: LabelStudio, project: int, task: int) -> None:
@@ -44,6 +56,12 @@ def answered_region(reply: Any) -> dict[str, Any]:
     (region,) = reply.json()["data"]["result"]
     result: dict[str, Any] = region
     return result
+
+
+def sent_clicks(request: Request) -> list[dict[str, Any]]:
+    body: Any = request.post_data_json
+    clicks: list[dict[str, Any]] = body["context"]["result"]
+    return clicks
 
 
 def test_one_smart_click_gives_a_mask_that_is_stored_as_it_was_drawn(
@@ -96,6 +114,69 @@ def test_a_second_click_refines_the_mask_as_core_does(
         assert iou(mask, expected) > 0.9
     assert second[250, 200]
     assert iou(first, second) < 1.0
+
+
+def test_an_alt_click_takes_a_spill_away_and_leaves_the_object(
+    label_studio: LabelStudio, stack: RunningStack, photo: Path, page: Page
+) -> None:
+    project, task = label_studio.create_project(stack.url, photo)
+    open_task(page, label_studio, project, task)
+    choose_smart_tool(page, POINTS, presses=1)
+    before = mask_of(click_smart(page, 290, 150))
+    page.wait_for_function("() => window.Htx.annotationStore.selected.suggestions.size === 1")
+    page.wait_for_timeout(500)  # for the picture
+    page.screenshot(path=OUTPUT / "before_alt_click.png")
+    rows, columns = np.nonzero(before)
+    furthest = int(np.hypot(columns - 290, rows - 150).argmax())
+    spill = int(columns[furthest]), int(rows[furthest])
+    page.locator(".lsf-labels").nth(POINTS).locator(".lsf-label").first.click()
+    page.keyboard.down("Alt")
+    with page.expect_request(lambda r: "interactive-annotating" in r.url) as sent:
+        after = mask_of(click_smart(page, *spill))
+    page.keyboard.up("Alt")
+    page.wait_for_timeout(500)  # for the picture
+    page.screenshot(path=OUTPUT / "after_alt_click.png")
+    clicks = sent_clicks(sent.value)
+    assert [click["is_positive"] for click in clicks] == [True, False]
+    assert after[150, 290], "the object stays"
+    assert not after[spill[1], spill[0]]
+    taken = before & ~after
+    assert taken.sum() > 100, "what belongs to the clicked pixel goes with it"
+    assert (before & after).sum() > before.sum() / 2
+
+
+def test_a_click_on_a_turned_image_means_the_same_pixel(
+    label_studio: LabelStudio, stack: RunningStack, photo: Path, page: Page
+) -> None:
+    project, task = label_studio.create_project(stack.url, photo)
+    config = LABEL_CONFIG.replace('zoom="true"', 'zoom="true" rotateControl="true"')
+    label_studio.api.patch(f"/api/projects/{project}", json={"label_config": config})
+    open_task(page, label_studio, project, task)
+    page.locator(".lsf-toolbar button.rotate-right").click(force=True)
+    choose_smart_tool(page, POINTS, presses=1)
+    image = page.evaluate(_IMAGE_FRAME)
+    assert image["rotation"] == 90
+    # Turned clockwise, the photo's x runs down and its y runs to the left.
+    x_px, y_px = 290, 150
+    place = (
+        image["x"] + image["width"] * (1 - y_px / 400),
+        image["y"] + image["height"] * x_px / 600,
+    )
+    with (
+        page.expect_request(lambda r: "interactive-annotating" in r.url) as sent,
+        page.expect_response(lambda r: "interactive-annotating" in r.url) as reply,
+    ):
+        page.mouse.click(*place)
+    page.wait_for_timeout(500)  # for the picture
+    page.screenshot(path=OUTPUT / "turned.png")
+    (click,) = sent_clicks(sent.value)
+    assert click["image_rotation"] == 90
+    assert (click["value"]["x"] * 6, click["value"]["y"] * 4) == pytest.approx((x_px, y_px), abs=3)
+    region = answered_region(reply.value)
+    assert region["image_rotation"] == 90
+    mask = mask_of(region)
+    assert mask.shape == (400, 600)
+    assert mask[y_px, x_px]
 
 
 def test_a_smart_box_gives_a_mask_inside_it(

@@ -91,8 +91,11 @@ OTHER_LABELS = """<View><Image name="image" value="$image"/>
 @pytest.mark.parametrize(
     ("xml", "message"),
     [
-        (WITHOUT_BRUSH, "no BrushLabels tag: masks have no place; no KeyPointLabels or Rectangle"),
-        (OTHER_LABELS, "'kp' has labels that no brush tag has: 'Cat'"),
+        (
+            WITHOUT_BRUSH,
+            "no BrushLabels tag, nor another that holds masks; no KeyPointLabels or Rectangle",
+        ),
+        (OTHER_LABELS, "'kp' has labels that 'tag' lacks: 'Cat'"),
         ("<View>", "not well-formed XML"),
         ("", "has no label config"),
     ],

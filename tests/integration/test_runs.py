@@ -309,34 +309,32 @@ def test_failures_have_reasons_and_can_be_tried_again(
             {"image": label_studio.add_image("b.jpg", b"no image")},
         ]
     )
-    (unknown,) = add_tasks(label_studio, 1, "Zebra")
     for task_id in (gone, broken):
         detect(label_studio, task_id, "Dog")
     label_studio.answer_next("POST /api/predictions", 413, body="too large")
     start_worker()
     run = runs.start(1, account, RunOptions())
     progress = wait_until_over(runs, run.id)
-    assert (progress.state, progress.done, progress.failed) == (RunState.FINISHED, 3, 4)
+    assert (progress.state, progress.done, progress.failed) == (RunState.FINISHED, 3, 3)
     failures = runs.find_failures(run.id)
     assert "is gone (404)" in failures[gone]
     assert "not an image" in failures[broken]
-    assert "'Zebra' does not exist" in failures[unknown]
     (refused,) = set(failures) & set(good)
     assert "413" in failures[refused]
     runs.retry_failed(run.id)
     progress = wait_until_over(runs, run.id)
-    assert (progress.done, progress.failed) == (4, 3)
+    assert (progress.done, progress.failed) == (4, 2)
     assert_one_each(label_studio, good, predictor)
-    assert not {gone, broken, unknown} & {
+    assert not {gone, broken} & {
         t for t in label_studio.predictions if ours(label_studio, t, predictor.model_version)
     }
 
 
-def test_a_project_without_a_brush_tag_and_an_unknown_project_are_refused_at_once(
+def test_a_project_without_a_place_for_masks_and_an_unknown_project_are_refused_at_once(
     runs: RunService,
 ) -> None:
     config = """<View><Image name="image" value="$image"/>
-    <RectangleLabels name="r" toName="image"><Label value="Dog"/></RectangleLabels></View>"""
+    <KeyPointLabels name="k" toName="image"><Label value="Dog"/></KeyPointLabels></View>"""
     with LabelStudioStandIn(label_config=config) as label_studio:
         account = make_account(label_studio)
         with pytest.raises(LabelConfigInvalid, match="no BrushLabels tag"):

@@ -16,7 +16,7 @@ import uvicorn
 from numpy.typing import NDArray
 from pydantic import SecretStr
 
-from core import ImageEmbedding, ImageError, Predictor, load_predictor, read_image
+from core import ImageEmbedding, ImageError, Predictor, Tile, load_predictor, read_image
 from labelstudio_backend import BackendSettings, ImageFetcher, PredictionService, create_app
 from tests.core.lively_model import save_lively_model
 from worker import EncodeFailed
@@ -38,26 +38,33 @@ class InProcessEmbeddings:
 
     def forget(self) -> None:
         """Be as empty as a new one."""
-        self.embeddings: dict[str, ImageEmbedding] = {}
+        self.embeddings: dict[tuple[str, Tile | None], ImageEmbedding] = {}
         self._aliases: dict[str, str] = {}
         self.encoded_count = 0
 
-    def find(self, image_sha256: str, /) -> ImageEmbedding | None:
-        return self.embeddings.get(image_sha256)
+    def find(self, image_sha256: str, tile: Tile | None = None, /) -> ImageEmbedding | None:
+        return self.embeddings.get((image_sha256, tile))
 
     def get_or_encode(
-        self, image: bytes, /, *, priority: str = "interactive", timeout_s: float = 90.0
+        self,
+        image: bytes,
+        /,
+        *,
+        tile: Tile | None = None,
+        priority: str = "interactive",
+        timeout_s: float = 90.0,
     ) -> ImageEmbedding:
         assert timeout_s > 0
-        sha256 = hashlib.sha256(image).hexdigest()
+        key = hashlib.sha256(image).hexdigest(), tile
         with self._lock:
-            if sha256 not in self.embeddings:
+            if key not in self.embeddings:
                 try:
-                    self.embeddings[sha256] = self._predictor.encode(read_image(image))
+                    rgb = read_image(image)
                 except ImageError as error:
                     raise EncodeFailed(str(error)) from error
+                self.embeddings[key] = self._predictor.encode(tile.crop(rgb) if tile else rgb)
                 self.encoded_count += 1
-        return self.embeddings[sha256]
+        return self.embeddings[key]
 
     def find_alias(self, alias: str, /) -> str | None:
         return self._aliases.get(alias)

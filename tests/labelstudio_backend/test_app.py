@@ -68,7 +68,7 @@ def test_setup_logs_what_will_go_wrong_in_the_project(
 ) -> None:
     setup = {"project": 7, "schema": LABEL_CONFIG, "hostname": "", "access_token": "s3cret"}
     assert backend.client.post("/setup", json=setup).status_code == 200
-    assert "'tag2' has labels that no brush tag has: 'Bird'" in caplog.text
+    assert "'tag2' has labels that 'tag' lacks: 'Bird'" in caplog.text
     assert "s3cret" not in caplog.text
 
 

@@ -160,7 +160,7 @@ def test_a_task_that_fails_costs_no_other_its_answer_and_says_why_in_the_log(
     tasks = [
         make_task(1, BOX),
         make_task(2, BOX),
-        make_task(3, make_rectangle(1, 1, 9, 9, "Person")),
+        make_task(3, make_rectangle(1, 1, 9, 9) | {"to_name": "middle"}),
         make_task(4, make_rectangle(120, 1, 9, 9)),
         make_task(5, make_rectangle(1, 1, 9, 9, size_wh=(320, 240))),
         make_task(6, BOX),
@@ -174,7 +174,7 @@ def test_a_task_that_fails_costs_no_other_its_answer_and_says_why_in_the_log(
     assert len(lines) == 6
     for task_id, code, detail in [
         (2, "image_missing", path_of(2)),
-        (3, "unknown_label", "'tag': 'Dog', 'Cat'"),
+        (3, "bad_request", "the prompt lies on 'middle'"),
         (4, "bad_prompt", "outside the image"),
         (5, "bad_prompt", "320 x 240 pixels, but it is 160 x 120"),
         (6, "image_unusable", "not an image"),

@@ -1,7 +1,7 @@
 import pytest
 from label_studio_sdk._extensions.label_studio_tools.core.label_config import parse_config
 
-from labelstudio_backend.errors import LabelConfigInvalid, RequestInvalid, UnknownLabel
+from labelstudio_backend.errors import LabelConfigInvalid, RequestInvalid
 from labelstudio_backend.label_config import parse_label_config
 
 from .label_studio_requests import LABEL_CONFIG
@@ -21,30 +21,21 @@ TWO_IMAGES = """<View>
 def test_tags_and_labels_are_those_the_sdk_reads(xml: str) -> None:
     config = parse_label_config(xml)
     theirs = parse_config(xml)
-    for tag in config.brushes + config.prompt_tags:
+    for tag in config.controls:
         assert theirs[tag.name]["type"].lower() == tag.kind
         assert theirs[tag.name]["labels"] == list(tag.labels)
         assert theirs[tag.name]["to_name"] == list(tag.to_names)
         assert [i["value"] for i in theirs[tag.name]["inputs"]] == [
             config.data_keys[name] for name in tag.to_names
         ]
-    assert {t.name for t in config.brushes + config.prompt_tags} == set(theirs)
+    assert {t.name for t in config.controls} == set(theirs)
 
 
-def test_the_brush_tag_is_the_one_on_the_prompted_image() -> None:
+def test_the_output_tag_is_the_one_on_the_prompted_image() -> None:
     config = parse_label_config(TWO_IMAGES)
-    assert config.find_brush(["Crack"], "left").name == "brush_left"
-    assert config.find_brush(["crack"], "right").name == "brush_right"
-
-
-def test_an_unknown_label_is_refused_with_the_labels_there_are() -> None:
-    with pytest.raises(UnknownLabel, match=r"'Bird' does not exist.*'tag': 'Dog', 'Cat'"):
-        parse_label_config(LABEL_CONFIG).find_brush(["Bird"], "image")
-
-
-def test_labels_that_come_with_each_task_are_all_accepted() -> None:
-    xml = LABEL_CONFIG.replace('name="tag" ', 'name="tag" value="$labels" ')
-    assert parse_label_config(xml).find_brush(["Zebra"], "image").name == "tag"
+    assert config.find_output_tag(["Crack"], "left").name == "brush_left"
+    assert config.find_output_tag(["crack"], "right").name == "brush_right"
+    assert config.find_drawn_images() == ["left", "right"]
 
 
 def test_a_prompt_on_an_image_that_is_not_in_the_config_is_refused_by_name() -> None:
@@ -58,10 +49,29 @@ def test_a_prompt_without_image_name_means_the_only_image() -> None:
         parse_label_config(TWO_IMAGES).find_image_name(None)
 
 
-def test_a_config_without_brush_tag_is_refused_with_an_example() -> None:
-    xml = LABEL_CONFIG.replace("BrushLabels", "PolygonLabels")
-    with pytest.raises(LabelConfigInvalid, match="add one, for example <BrushLabels"):
-        parse_label_config(xml).find_brush(["Dog"], "image")
+def test_an_image_without_a_tag_that_holds_masks_is_refused_with_an_example() -> None:
+    xml = TWO_IMAGES.replace('name="brush_left" toName="left"', 'name="brush_left" toName="right"')
+    with pytest.raises(LabelConfigInvalid, match="'left'; add one, for example <BrushLabels"):
+        parse_label_config(xml).find_output_tag(["Crack"], "left")
+
+
+@pytest.mark.parametrize(
+    ("attribute", "problem"),
+    [
+        ('model_skip="maybe"', "'tag' has model_skip='maybe'; write true or false"),
+        ('model_score_threshold="half"', "'tag' has model_score_threshold='half'; write a number"),
+        ('model_score_threshold="50"', "'tag' has model_score_threshold='50'; write a number"),
+        ('model_score_threshold="nan"', "'tag' has model_score_threshold='nan'; write a number"),
+        ('model_score_threshold=""', "'tag' has model_score_threshold=''; write a number"),
+    ],
+)
+def test_a_malformed_attribute_of_the_output_tag_is_a_problem_and_refuses_prompts(
+    attribute: str, problem: str
+) -> None:
+    config = parse_label_config(LABEL_CONFIG.replace('name="tag" ', f'name="tag" {attribute} '))
+    assert problem in config.find_problems()[0]
+    with pytest.raises(LabelConfigInvalid, match=problem):
+        config.find_output_tag(["Dog"], "image")
 
 
 @pytest.mark.parametrize(
@@ -84,7 +94,8 @@ def test_a_config_that_cannot_be_read_is_refused_with_the_reason(
 
 def test_problems_name_the_labels_that_clicks_would_fail_on() -> None:
     assert parse_label_config(LABEL_CONFIG).find_problems() == [
-        "'tag2' has labels that no brush tag has: 'Bird'"
+        "'tag2' has labels that 'tag' lacks: 'Bird'; their masks come without a label. Add them "
+        "there, or name them in the predicted_values of a label that is there"
     ]
 
 
@@ -94,8 +105,15 @@ def test_problems_say_when_no_tag_is_smart() -> None:
     assert 'smart="true"' in problem
 
 
+def test_a_label_named_in_predicted_values_is_no_problem() -> None:
+    xml = LABEL_CONFIG.replace(
+        '<Label value="Cat"/></Brush', '<Label value="Cat" predicted_values="bird"/></Brush'
+    )
+    assert parse_label_config(xml).find_problems() == []
+
+
 def test_problems_name_prompt_tags_on_an_image_without_brush_tag() -> None:
     xml = TWO_IMAGES.replace('name="brush_left" toName="left"', 'name="brush_left" toName="right"')
     assert parse_label_config(xml).find_problems() == [
-        "'point' has no BrushLabels tag on its image: no masks"
+        "'point' has no BrushLabels tag on its image: masks have no place"
     ]

@@ -17,7 +17,13 @@ from .answers import DOG, LOCAL_DOG, the_error, the_prediction
 from .blind_predictor import make_blind
 from .conftest import TOKEN, Backend, InProcessEmbeddings, RunBackend
 from .image_host import Host, make_png
-from .label_studio_requests import Json, make_keypoint, make_predict, make_rectangle
+from .label_studio_requests import (
+    LABEL_CONFIG,
+    Json,
+    make_keypoint,
+    make_predict,
+    make_rectangle,
+)
 
 
 def test_a_click_is_answered_with_the_mask_that_the_decoder_makes(
@@ -176,11 +182,13 @@ def test_a_call_that_cannot_be_answered_says_why(
     assert re.search(reason, detail), detail
 
 
-def test_an_unknown_label_is_refused_before_the_image_is_fetched(
+def test_an_image_without_a_place_for_masks_is_refused_before_it_is_fetched(
     backend: Backend, host: Host
 ) -> None:
-    response = backend.predict(make_predict(DOG, make_keypoint(50, 50, "Bird")))
-    assert "'tag': 'Dog', 'Cat'" in the_error(response, 400, "unknown_label")
+    config = LABEL_CONFIG.replace('name="tag" ', 'name="tag" model_skip="true" ')
+    config = config.replace('name="tag3" ', 'name="tag3" model_skip="true" ')
+    response = backend.predict(make_predict(DOG, make_keypoint(50, 50), label_config=config))
+    assert "holds masks, on the image tag 'image'" in the_error(response, 400, "bad_label_config")
     assert host.requests == []
 
 

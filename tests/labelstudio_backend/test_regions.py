@@ -1,23 +1,20 @@
 import math
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core import PromptError
 from labelstudio_backend.errors import PromptInvalid
-from labelstudio_backend.label_config import parse_label_config
 from labelstudio_backend.protocol import ContextRegion
 from labelstudio_backend.regions import (
     ObjectPrompt,
     check_original_size,
     group_objects,
-    make_brush_region,
     select_prompt_regions,
 )
 
-from .label_studio_requests import LABEL_CONFIG, Json, make_keypoint, make_rectangle
+from .label_studio_requests import Json, make_keypoint, make_rectangle
 
 SIZE_HW = (600, 1000)
 
@@ -121,6 +118,16 @@ def test_a_rotation_is_one_of_pixels_and_not_of_percents() -> None:
     assert dog.box_xyxy_px == pytest.approx((500 - half_px, 120, 500 + half_px, 120 + 2 * half_px))
 
 
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_a_turned_view_leaves_regions_where_they_are(rotation: int) -> None:
+    upright = group(make_keypoint(25, 40), make_rectangle(50, 20, 30, 10))
+    turned = group(
+        make_keypoint(25, 40, image_rotation=rotation),
+        make_rectangle(50, 20, 30, 10) | {"image_rotation": rotation},
+    )
+    assert turned == upright
+
+
 @given(
     x=st.floats(20, 60),
     y=st.floats(20, 60),
@@ -161,8 +168,7 @@ def test_other_regions_in_the_context_are_ignored() -> None:
         ([], "types in it: none"),
         ([{"type": "polygonlabels", "value": {"points": [[1, 2]]}}], "polygonlabels"),
         ([make_keypoint(1, 1), make_keypoint(1, 1, to_name="second")], "image, second"),
-        ([make_keypoint(1, 1, image_rotation=90)], "turned by 90 degrees"),
-        ([make_keypoint(1, 1, value={"x": 1, "y": 2})], "no label"),
+        ([make_keypoint(1, 1, image_rotation=45)], "turned by 45 degrees"),
         ([make_keypoint(1, 1, value={"x": 1, "labels": ["Dog"]})], "no x or no y"),
         ([make_rectangle(1, 1, 1, 1) | {"value": {"x": 1, "labels": ["Dog"]}}], "lacks one of"),
     ],
@@ -186,22 +192,6 @@ def test_a_label_that_comes_as_labels_is_read_too() -> None:
     assert group(region)[0].labels == ("Cat",)
 
 
-def test_a_region_is_what_label_studio_draws() -> None:
-    mask = np.ones((6, 10), np.bool_)
-    brush = parse_label_config(LABEL_CONFIG).brushes[0]
-    region = make_brush_region(mask, 0.9, brush, "image", ("Dog",))
-    assert region.pop("id") != make_brush_region(mask, 0.9, brush, "image", ("Dog",))["id"]
-    assert region.pop("score") == 0.9
-    value = region.pop("value")
-    assert isinstance(value, dict)
-    assert (value["format"], value["brushlabels"]) == ("rle", ["Dog"])
-    assert all(type(byte) is int for byte in value["rle"])
-    assert region == {
-        "from_name": "tag",
-        "to_name": "image",
-        "type": "brushlabels",
-        "original_width": 10,
-        "original_height": 6,
-        "image_rotation": 0,
-        "readonly": False,
-    }
+def test_a_prompt_without_a_label_is_an_object_without_a_label() -> None:
+    (nameless,) = group(make_keypoint(25, 50, value={"x": 25, "y": 50}))
+    assert (nameless.labels, points_of(nameless)) == ((), [(250, 300, True)])

@@ -1,6 +1,7 @@
 """Tasks labelled with a small model whose masks depend on the prompt."""
 
 import statistics
+import weakref
 from copy import copy
 from dataclasses import replace
 from typing import Any, cast
@@ -16,6 +17,7 @@ from core import (
     Predictor,
     Prompt,
     PromptError,
+    Tile,
     segment_everything,
 )
 from labelstudio_backend.errors import (
@@ -42,6 +44,10 @@ def embedding(lively: Predictor, photo_like: NDArray[np.uint8]) -> ImageEmbeddin
     return lively.encode(photo_like)
 
 
+def no_closer_look(_: Tile) -> None:
+    """The whole image answers."""
+
+
 def make_labeler(
     predictor: Predictor, plan: LabelingPlan | None = None, config: str = LABEL_CONFIG
 ) -> TaskLabeler:
@@ -62,7 +68,7 @@ def label(
 ) -> Prediction:
     prompt = labeler.find_prompt(task, boxes)
     assert prompt is not None
-    prediction = labeler.label(prompt, embedding).to_prediction()
+    prediction = labeler.label(prompt, embedding, no_closer_look).to_prediction()
     assert prediction is not None
     return prediction
 
@@ -116,17 +122,102 @@ def test_a_task_without_the_image_field_is_an_error(lively: Predictor) -> None:
         make_labeler(lively).find_prompt(task)
 
 
-def test_a_label_that_the_brush_tag_lacks_fails_the_task_and_names_the_labels(
-    lively: Predictor,
+def test_a_label_that_the_output_tag_lacks_leaves_the_mask_without_and_is_told_once(
+    lively: Predictor, embedding: ImageEmbedding, caplog: pytest.LogCaptureFixture
 ) -> None:
-    task = make_task(make_rectangle(1, 1, 9, 9, "Dog"), make_rectangle(1, 1, 9, 9, "Person"))
-    with pytest.raises(UnknownLabel, match=r"'Person' does not exist.*'tag': 'Dog', 'Cat'"):
-        make_labeler(lively).find_prompt(task)
+    persons = [make_rectangle(x, 1, 30, 40, "Person") for x in (1, 40)]
+    task = make_task(make_rectangle(10, 10, 40, 40, "Dog"), *persons)
+    regions = label(make_labeler(lively), task, embedding)["result"]
+    assert [read_region(region)[0] for region in regions] == [["Dog"], [], []]
+    assert all(read_region(region)[1].any() for region in regions)
+    (warning,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert warning == (
+        "mask without label task=7 label='Person' tag='tag': the labels of 'tag' are: 'Dog', "
+        "'Cat'. Add the missing one there, or name it in the predicted_values of a label that is "
+        "there; the region is drawn, and can be given a label by hand"
+    )
 
 
-def test_a_region_without_label_fails_the_task(lively: Predictor) -> None:
-    with pytest.raises(PromptInvalid, match="no label"):
-        make_labeler(lively).find_prompt(make_task({"type": "rectangle", "to_name": "image"}))
+PREDICTED = LABEL_CONFIG.replace(
+    '<Label value="Cat"/></Brush', '<Label value="Cat" predicted_values="tabby, kitten"/></Brush'
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "given"), [("kitten", "Cat"), (" Tabby", "Cat"), ("dog ", "Dog"), ("Dog", "Dog")]
+)
+def test_a_detectors_label_becomes_the_one_that_names_it(
+    lively: Predictor,
+    embedding: ImageEmbedding,
+    caplog: pytest.LogCaptureFixture,
+    said: str,
+    given: str,
+) -> None:
+    labeler = make_labeler(lively, config=PREDICTED)
+    stored = label(labeler, make_task(make_rectangle(10, 10, 40, 40, said)), embedding)
+    assert read_region(stored["result"][0])[0] == [given]
+    of_file = make_labeler(lively, LabelingPlan(PromptSource.FILE), PREDICTED)
+    boxed = label(of_file, make_task(), embedding, [BoxPrompt(said, (16, 12, 80, 60))])
+    assert read_region(boxed["result"][0])[0] == [given]
+    assert "without label" not in caplog.text
+
+
+def test_masks_below_the_threshold_of_their_tag_are_left_out_and_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    config = parse_label_config(
+        LABEL_CONFIG.replace('"tag" ', '"tag" model_score_threshold="0.5" ')
+    )
+    output = config.find_output_tag(["Dog"], "image")
+
+    def refuse() -> NDArray[np.bool_]:
+        raise AssertionError("a mask that is left out is not drawn")
+
+    unsure = LabeledMask(output, ("Dog",), 0.49, refuse)
+    sure = LabeledMask(output, ("Dog",), 0.5, lambda: np.ones((6, 10), np.bool_))
+    prediction = LabeledTask(7, (unsure, sure), "v").to_prediction()
+    assert prediction is not None
+    assert (len(prediction["result"]), prediction["score"]) == (1, 0.5)
+    assert "masks left out task=7 tag='tag' model_score_threshold=0.5 scores=0.490" in caplog.text
+    assert LabeledTask(7, (unsure,), "v").to_prediction() is None
+
+
+@pytest.mark.parametrize("source", [PromptSource.REGIONS, PromptSource.FILE])
+def test_one_mask_is_held_at_a_time(
+    lively: Predictor, embedding: ImageEmbedding, source: PromptSource
+) -> None:
+    config = LABEL_CONFIG.replace("BrushLabels", "PolygonLabels")
+    boxes = [BoxPrompt("Dog", (x, 10, x + 60, 90)) for x in range(0, 90, 10)]
+    stored = make_task(*[make_rectangle(x, 10, 40, 60) for x in range(0, 60, 10)])
+    labeler = make_labeler(lively, LabelingPlan(source), config)
+    prompt = labeler.find_prompt(stored, boxes)
+    assert prompt is not None
+    labeled = labeler.label(prompt, embedding, no_closer_look)
+    drawn: list[weakref.ref[NDArray[np.bool_]]] = []
+
+    def watch(mask: LabeledMask) -> LabeledMask:
+        def draw() -> NDArray[np.bool_]:
+            assert sum(ref() is not None for ref in drawn) <= 1
+            drawn.append(weakref.ref(found := mask.draw()))
+            return found
+
+        return replace(mask, draw=draw)
+
+    watched = replace(labeled, masks=tuple(watch(mask) for mask in labeled.masks))
+    assert watched.to_prediction() is not None
+    assert len(drawn) == len(labeled.masks) > 5
+
+
+def test_a_region_without_label_is_a_mask_without_label(
+    lively: Predictor, embedding: ImageEmbedding
+) -> None:
+    box = make_rectangle(10, 10, 40, 40)
+    del box["value"]["rectanglelabels"]
+    (region,) = label(make_labeler(lively), make_task(box), embedding)["result"]
+    labels, mask = read_region(region)
+    assert labels == []
+    assert mask.any()
 
 
 def test_a_box_beside_the_image_is_an_error_and_one_across_its_edge_is_not(
@@ -186,12 +277,6 @@ def test_a_task_that_the_file_does_not_name_has_nothing_to_predict_from(lively: 
     assert labeler.find_prompt(stored) is None
 
 
-def test_a_file_may_not_name_a_label_that_the_brush_tag_lacks(lively: Predictor) -> None:
-    labeler = make_labeler(lively, LabelingPlan(PromptSource.FILE))
-    with pytest.raises(UnknownLabel, match=r"'Person'.*'Dog', 'Cat'"):
-        labeler.find_prompt(make_task(), [BoxPrompt("Person", (1, 1, 9, 9))])
-
-
 @pytest.mark.parametrize(("asked", "given"), [(None, "Dog"), ("Cat", "Cat")])
 def test_everything_is_several_regions_with_one_label(
     lively: Predictor, embedding: ImageEmbedding, asked: str | None, given: str
@@ -233,19 +318,20 @@ def test_an_image_of_which_nothing_is_sure_has_no_prediction_rather_than_an_empt
     labeler = make_labeler(demanding, LabelingPlan(PromptSource.EVERYTHING))
     prompt = labeler.find_prompt(make_task())
     assert prompt is not None
-    labeled = labeler.label(prompt, embedding)
+    labeled = labeler.label(prompt, embedding, no_closer_look)
     assert labeled.masks == ()
     assert labeled.to_prediction() is None
 
 
 def test_empty_masks_are_left_out_of_regions_and_score() -> None:
     config = parse_label_config(LABEL_CONFIG)
-    full = LabeledMask(("Dog",), 0.8, lambda: np.ones((6, 10), np.bool_))
-    empty = LabeledMask(("Cat",), 0.2, lambda: np.zeros((6, 10), np.bool_))
-    prediction = LabeledTask("image", config, (empty, full), "v").to_prediction()
+    output = config.find_output_tag((), "image")
+    full = LabeledMask(output, ("Dog",), 0.8, lambda: np.ones((6, 10), np.bool_))
+    empty = LabeledMask(output, ("Cat",), 0.2, lambda: np.zeros((6, 10), np.bool_))
+    prediction = LabeledTask(7, (empty, full), "v").to_prediction()
     assert prediction is not None
     assert (len(prediction["result"]), prediction["score"]) == (1, 0.8)
-    assert LabeledTask("image", config, (empty, empty), "v").to_prediction() is None
+    assert LabeledTask(7, (empty, empty), "v").to_prediction() is None
 
 
 def test_labelling_draws_no_mask_at_the_original_size(
@@ -263,17 +349,17 @@ def test_labelling_draws_no_mask_at_the_original_size(
     labeler = make_labeler(lively)
     prompt = labeler.find_prompt(make_task(make_rectangle(10, 10, 50, 50)))
     assert prompt is not None
-    labeled = labeler.label(prompt, embedding)
+    labeled = labeler.label(prompt, embedding, no_closer_look)
     assert drawn == []
     assert labeled.to_prediction() is not None
     assert len(drawn) == 1
 
 
 @pytest.mark.parametrize("source", PromptSource)
-def test_a_project_without_brush_tag_is_refused_before_its_first_task(
+def test_a_project_without_an_output_tag_is_refused_before_its_first_task(
     predictor: Predictor, source: PromptSource
 ) -> None:
-    with pytest.raises(LabelConfigInvalid, match="no BrushLabels tag on the image tag 'image'"):
+    with pytest.raises(LabelConfigInvalid, match=r"no BrushLabels tag.*on the image tag 'image'"):
         make_labeler(predictor, LabelingPlan(source), NO_BRUSH).check_plan()
 
 
@@ -287,7 +373,7 @@ def test_a_plan_with_an_unknown_label_is_refused_before_the_first_task(
     make_labeler(predictor, LabelingPlan(source)).check_plan()
 
 
-def test_a_brush_tag_without_labels_of_its_own_needs_a_label_for_everything(
+def test_an_output_tag_without_labels_of_its_own_needs_a_label_for_everything(
     predictor: Predictor,
 ) -> None:
     with pytest.raises(UnknownLabel, match="no label of its own"):

@@ -118,9 +118,9 @@ def test_a_region_on_an_image_tag_that_is_gone_is_an_error() -> None:
         find_region_prompts(task, CONFIG, OURS)
 
 
-def test_a_region_on_a_turned_image_is_an_error() -> None:
-    task = make_task(annotations=[store(box(1, image_rotation=90))])
-    with pytest.raises(PromptInvalid, match="turned by 90 degrees"):
+def test_a_region_that_is_turned_by_no_quarter_is_an_error() -> None:
+    task = make_task(annotations=[store(box(1, image_rotation=45))])
+    with pytest.raises(PromptInvalid, match="turned by 45 degrees"):
         find_region_prompts(task, CONFIG, OURS)
 
 

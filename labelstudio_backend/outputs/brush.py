@@ -42,6 +42,15 @@ def encode_brush_rle(mask: NDArray[np.bool_]) -> list[int]:
     return list(_pack_bits(codes, code_bits, flat.size * _CHANNELS))
 
 
+def make_brush(mask: NDArray[np.bool_]) -> dict[str, object]:
+    """What a brush region says of its pixels.
+
+    Args:
+        mask: (H, W) bool in the original frame, at least one pixel.
+    """
+    return {"format": "rle", "rle": encode_brush_rle(mask)}
+
+
 def _find_runs(flat: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """(N,) bool → lengths in values (R,) and the value of each run (R,)."""
     last_of_run = _find_changes(flat)

@@ -21,6 +21,7 @@ from .errors import (
     UnknownModelError,
 )
 from .image import MAX_PIXELS, read_image
+from .mask_cleaning_config import MaskCleaning
 from .mask_prediction import MaskPrediction
 from .model import EfficientSAM, build_model
 from .predictor import ImageEmbedding, Predictor, load_predictor
@@ -44,6 +45,7 @@ __all__ = [
     "EmbedTile",
     "ImageEmbedding",
     "ImageError",
+    "MaskCleaning",
     "MaskPrediction",
     "ModelSpec",
     "PlacedPrediction",

@@ -110,19 +110,12 @@ def _hold_clicks(
     logits: NDArray[np.float32], answer: MaskPrediction, prompt: Prompt
 ) -> NDArray[np.bool_]:
     """(..., L, L) logits → (..., N): whether the cell under each click belongs to the mask."""
-    x, y = _cells(answer, prompt.points).T
+    x, y = answer.find_cells(prompt.points).T
     return np.asarray(logits[..., y, x] >= 0)
-
-
-def _cells(answer: MaskPrediction, points: NDArray[np.float64]) -> NDArray[np.int64]:
-    """(N, 2) low-resolution cells under points in original pixels, (x, y)."""
-    side = answer.low_res_logits.shape[-1]
-    scale = side / np.array(answer.original_size_hw[::-1])
-    return (points * scale).astype(np.int64).clip(0, side - 1)
 
 
 def _distance_in_cells(answer: MaskPrediction, points: NDArray[np.float64]) -> NDArray[np.float64]:
     """(N, L, L) distance of each cell from the cell under each of (N, 2) points."""
     axis = np.arange(answer.low_res_logits.shape[-1])
-    x, y = _cells(answer, points).T[..., None]
+    x, y = answer.find_cells(points).T[..., None]
     return np.asarray(np.hypot((axis - x)[:, None, :], (axis - y)[:, :, None]))

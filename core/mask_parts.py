@@ -10,37 +10,87 @@ from numpy.typing import NDArray
 _WEAKEST_LOGIT = np.float32(1e-3)
 """A logit nearer zero would lose its sign when it is kept as float16."""
 
+_NO_CELLS: NDArray[np.int64] = np.empty((0, 2), np.int64)
 
-def clean_parts(logits: NDArray[np.float32], min_cells: float) -> NDArray[np.float32]:
+
+def clean_parts(
+    logits: NDArray[np.float32],
+    min_cells: float,
+    spared_xy: NDArray[np.int64] = _NO_CELLS,
+) -> NDArray[np.float32]:
     """Remove specks and fill holes of fewer cells.
 
     Args:
         logits: (L, L); a cell belongs to the mask where its logit is >= 0.
         min_cells: the smallest part that stays as it is.
+        spared_xy: (N, 2) cells whose part stays, however small.
 
     Returns:
         (L, L) logits of the clean mask: a cell that changes sides changes its sign.
     """
-    clean = ~_keep_large_parts(~_keep_large_parts(logits >= 0, min_cells), min_cells)
+    without_specks = _Parts(logits >= 0).draw_large(min_cells, spared_xy)
+    clean = ~_Parts(~without_specks).draw_large(min_cells, spared_xy)
+    return _take_sides(logits, clean)
+
+
+def keep_parts_at(logits: NDArray[np.float32], cells_xy: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Remove the parts that hold none of these cells.
+
+    Args:
+        logits: (L, L); a cell belongs to the mask where its logit is >= 0.
+        cells_xy: (N, 2).
+
+    Returns:
+        (L, L) logits; as they are when no part holds any of the cells.
+    """
+    parts = _Parts(logits >= 0)
+    kept = parts.find_at(cells_xy)
+    return _take_sides(logits, parts.draw(np.isin(parts.of_run, kept))) if len(kept) else logits
+
+
+def _take_sides(logits: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     strength = np.maximum(np.abs(logits), _WEAKEST_LOGIT)
-    return np.where(clean, strength, -strength)
+    return np.where(mask, strength, -strength)
 
 
-def _keep_large_parts(mask: NDArray[np.bool_], min_cells: float) -> NDArray[np.bool_]:
-    """(L, L) bool without the parts of fewer cells."""
-    height, width = mask.shape
-    # A column of False ends each row, so that no run goes on in the next one.
-    stride = width + 1
-    flat = np.pad(mask, ((0, 0), (0, 1))).ravel()
-    edges = np.flatnonzero(np.diff(flat, prepend=False))
-    starts, ends = edges[::2], edges[1::2]
-    part = _part_of_run(starts, ends, stride)
-    cells = np.bincount(part, weights=ends - starts, minlength=1)
-    is_large = cells[part] >= min_cells
-    steps = np.zeros(flat.size, dtype=np.int8)
-    steps[starts[is_large]] = 1
-    steps[ends[is_large]] = -1
-    return (np.cumsum(steps, dtype=np.int8) > 0).reshape(height, stride)[:, :width]
+class _Parts:
+    """The connected parts of an (L, L) mask, as runs of cells in a row.
+
+    Attributes:
+        of_run: (R,) the part that each run belongs to: the number of its first run.
+    """
+
+    def __init__(self, mask: NDArray[np.bool_]) -> None:
+        self._height, width = mask.shape
+        # A column of False ends each row, so that no run goes on in the next one.
+        self._stride = width + 1
+        flat = np.pad(mask, ((0, 0), (0, 1))).ravel()
+        edges = np.flatnonzero(np.diff(flat, prepend=False))
+        self._starts, self._ends = edges[::2], edges[1::2]
+        self.of_run = _part_of_run(self._starts, self._ends, self._stride)
+
+    def find_at(self, cells_xy: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The parts that hold any of (N, 2) cells."""
+        if not len(self._starts):
+            return np.empty(0, np.int64)
+        flat = cells_xy[:, 1] * self._stride + cells_xy[:, 0]
+        run = np.searchsorted(self._starts, flat, side="right") - 1
+        is_held = (run >= 0) & (flat < self._ends[run])
+        return np.unique(self.of_run[run[is_held]])
+
+    def draw_large(self, min_cells: float, spared_xy: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """(L, L) bool of the parts of so many cells, and of those that hold a spared one."""
+        cells = np.bincount(self.of_run, weights=self._ends - self._starts, minlength=1)
+        is_large = cells[self.of_run] >= min_cells
+        return self.draw(is_large | np.isin(self.of_run, self.find_at(spared_xy)))
+
+    def draw(self, is_drawn: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """(L, L) bool of some of the runs."""
+        steps = np.zeros(self._height * self._stride, dtype=np.int8)
+        steps[self._starts[is_drawn]] = 1
+        steps[self._ends[is_drawn]] = -1
+        mask = np.cumsum(steps, dtype=np.int8) > 0
+        return mask.reshape(self._height, self._stride)[:, :-1]
 
 
 def _part_of_run(

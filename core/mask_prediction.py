@@ -35,6 +35,12 @@ class MaskPrediction:
         """Predicted IoU of the answer, clipped to [0, 1]."""
         return float(np.clip(self.iou[self.best], 0, 1))
 
+    def find_cells(self, points: NDArray[np.float64]) -> NDArray[np.int64]:
+        """(N, 2) low-resolution cells under (N, 2) points in original pixels, (x, y)."""
+        side = self.low_res_logits.shape[-1]
+        scale = side / np.array(self.original_size_hw[::-1])
+        return (points * scale).astype(np.int64).clip(0, side - 1)
+
     @cached_property
     def mask(self) -> NDArray[np.bool_]:
         """(H, W) bool, the answer in the original frame."""

@@ -19,6 +19,7 @@ from .click_rule import (
     make_own_prompt,
 )
 from .errors import DeviceError, EfficientSAMError, ImageError
+from .mask_cleaning import clean_answer
 from .mask_prediction import MaskPrediction
 from .model import EfficientSAM
 from .preprocessing import PREPROCESSING_VERSION, to_model_input
@@ -44,7 +45,14 @@ class ImageEmbedding:
 
 
 class Predictor:
-    """A loaded model: arrays in, masks out. Safe to share between threads."""
+    """A loaded model: arrays in, masks out. Safe to share between threads.
+
+    Attributes:
+        spec: its row in the registry.
+        architecture: the numbers of its network.
+        device: where it is.
+        cleaning: what is cleaned in its answers; may be set before it is used.
+    """
 
     def __init__(
         self,
@@ -57,6 +65,7 @@ class Predictor:
         self.spec = checkpoint.spec
         self.architecture = checkpoint.spec.architecture
         self.device = device
+        self.cleaning = checkpoint.spec.mask_cleaning
         self._model = model.to(device)
         self._model.set_precision(dtype)
         self._weights_sha256 = weights_sha256
@@ -160,9 +169,13 @@ class Predictor:
             choose_by_clicks(claim, prompt, claim.iou)
             for claim, prompt in zip(self.decode_candidates(embedding, own), own, strict=True)
         )
-        return [
+        corrected = [
             apply_claims(answer, prompt, indices, [next(claims) for _ in indices])
             for answer, prompt, indices in zip(answers, prompts, wrong, strict=True)
+        ]
+        return [
+            clean_answer(answer, prompt, self.cleaning)
+            for answer, prompt in zip(corrected, prompts, strict=True)
         ]
 
     def _choose_candidate(self, answer: MaskPrediction, prompt: Prompt) -> MaskPrediction:

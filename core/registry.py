@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from .automatic_mask_config import AutomaticMaskConfig
 from .errors import UnknownModelError
+from .mask_cleaning_config import MaskCleaning
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class ModelSpec:
         is_bounded_by_box: whether the answer to a box is kept inside it (``box_bounds``); the
             published models are answered as published.
         automatic_masks: the options of segmenting everything that suit its scores and logits.
+        mask_cleaning: what is cleaned in its answers; nothing in those of the published models.
     """
 
     name: str
@@ -74,6 +76,7 @@ class ModelSpec:
     sha256: str | None = None
     is_bounded_by_box: bool = False
     automatic_masks: AutomaticMaskConfig = field(default_factory=AutomaticMaskConfig)
+    mask_cleaning: MaskCleaning = field(default_factory=MaskCleaning)
 
 
 def _published(width: int, heads: int) -> Architecture:
@@ -137,6 +140,7 @@ _ROWS = (
             max_mask_iou=0.5,
             min_area_share=0.002,
         ),
+        mask_cleaning=MaskCleaning(min_part_share=0.05, has_clicked_parts_only=True),
     ),
 )
 

@@ -14,6 +14,9 @@ from .outputs import OutputTag, Region, make_regions
 
 logger = logging.getLogger(__name__)
 
+Draw = Callable[[], NDArray[np.bool_]]
+"""Makes an (H, W) mask in the original frame."""
+
 
 class Prediction(TypedDict):
     """What Label Studio stores for a task.
@@ -37,13 +40,13 @@ class LabeledMask:
         output: the tag that it is written with.
         labels: labels that this tag has; none for a mask that is still to be labelled.
         score: predicted IoU, from 0 to 1.
-        draw: makes the (H, W) bool mask in the original frame; it is not kept.
+        draw: makes the mask; it is not kept.
     """
 
     output: OutputTag
     labels: Labels
     score: float
-    draw: Callable[[], NDArray[np.bool_]]
+    draw: Draw
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,6 +25,7 @@ from .protocol import ContextRegion
 
 logger = logging.getLogger(__name__)
 
+PointPx = tuple[float, float]
 BoxXyxyPx = tuple[float, float, float, float]
 
 _KEYPOINTS = ("keypointlabels", "keypoint")
@@ -49,11 +50,13 @@ class ObjectPrompt:
         labels: what its region will be called.
         box_xyxy_px: around the object, None when it was only clicked.
         keypoints: on it and beside it.
+        corners_px: of a rectangle that is not upright, (x, y) in order; its box is around it.
     """
 
     labels: Labels
     box_xyxy_px: BoxXyxyPx | None = None
     keypoints: list[Keypoint] = field(default_factory=list)
+    corners_px: tuple[PointPx, ...] | None = None
 
     def to_prompt(self) -> Prompt:
         """The same for the decoder.
@@ -134,11 +137,7 @@ def group_objects(regions: Sequence[ContextRegion], size_hw: tuple[int, int]) ->
     Raises:
         PromptInvalid: a region has no label or no place.
     """
-    objects = [
-        ObjectPrompt(read_labels(r), _read_box(r, size_hw))
-        for r in regions
-        if r.type in _RECTANGLES
-    ]
+    objects = [_read_rectangle(r, size_hw) for r in regions if r.type in _RECTANGLES]
     rest: dict[Labels, list[Keypoint]] = {}
     for region in regions:
         if region.type in _KEYPOINTS:
@@ -185,8 +184,8 @@ def _read_keypoint(region: ContextRegion, size_hw: tuple[int, int]) -> Keypoint:
     )
 
 
-def _read_box(region: ContextRegion, size_hw: tuple[int, int]) -> BoxXyxyPx:
-    """Axis-aligned bounding box of a rectangle that may be rotated, within the image."""
+def _read_rectangle(region: ContextRegion, size_hw: tuple[int, int]) -> ObjectPrompt:
+    """A rectangle that may be rotated: its bounding box within the image, and its corners."""
     value = region.value
     if value.x is None or value.y is None or value.width is None or value.height is None:
         raise PromptInvalid(f"the {region.type} prompt lacks one of x, y, width, height")
@@ -196,9 +195,14 @@ def _read_box(region: ContextRegion, size_hw: tuple[int, int]) -> BoxXyxyPx:
     # Percents are of two different lengths: only in pixels is a rotation a rotation.
     angle = math.radians(value.rotation or 0)
     cos, sin = math.cos(angle), math.sin(angle)
-    corners = [(a * cos - d * sin, a * sin + d * cos) for a in (0, across_px) for d in (0, down_px)]
-    xs, ys = [x_px + dx for dx, _ in corners], [y_px + dy for _, dy in corners]
-    return clip_box((min(xs), min(ys), max(xs), max(ys)), size_hw)
+    sides = ((0.0, 0.0), (across_px, 0.0), (across_px, down_px), (0.0, down_px))
+    corners = tuple((x_px + a * cos - d * sin, y_px + a * sin + d * cos) for a, d in sides)
+    xs, ys = zip(*corners, strict=True)
+    return ObjectPrompt(
+        read_labels(region),
+        clip_box((min(xs), min(ys), max(xs), max(ys)), size_hw),
+        corners_px=corners if (value.rotation or 0) % 90 else None,
+    )
 
 
 def _holds(object_prompt: ObjectPrompt, keypoint: Keypoint) -> bool:

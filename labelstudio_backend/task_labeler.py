@@ -1,7 +1,7 @@
 """One task, labelled: its prompt before the image is read, its masks once it is encoded."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,6 +12,7 @@ from core import (
     AutomaticMask,
     EmbedTile,
     ImageEmbedding,
+    PlacedPrediction,
     Predictor,
     Tile,
     decode_closely,
@@ -21,7 +22,7 @@ from core import (
 from .control_tag import Labels
 from .errors import UnknownLabel
 from .label_config import LabelConfig
-from .labeled_task import LabeledMask, LabeledTask
+from .labeled_task import Draw, LabeledMask, LabeledTask
 from .outputs import OutputTag
 from .protocol import ContextRegion, Task
 from .regions import (
@@ -31,6 +32,7 @@ from .regions import (
     group_objects,
     read_labels,
 )
+from .rotated_boxes import cut_to_corners
 from .task_prompts import BoxPrompt, PromptSource, find_image_source, find_region_prompts
 
 logger = logging.getLogger(__name__)
@@ -199,9 +201,16 @@ class TaskLabeler:
             embed_tile if self._plan.has_tiles else _embed_nothing,
         )
         return tuple(
-            self._label(o.labels, prompt, a.score, a.draw)
+            self._label(o.labels, prompt, a.score, self._make_draw(o, a))
             for o, a in zip(objects, answers, strict=True)
         )
+
+    def _make_draw(self, asked: ObjectPrompt, answer: PlacedPrediction) -> Draw:
+        """A model that keeps to the box keeps to a rotated one too."""
+        if asked.corners_px is None or not self._predictor.spec.is_bounded_by_box:
+            return answer.draw
+        corners_px = asked.corners_px
+        return lambda: cut_to_corners(answer.draw(), corners_px)
 
     def _decode_everything(
         self, prompt: TaskPrompt, embedding: ImageEmbedding
@@ -215,7 +224,7 @@ class TaskLabeler:
         labels: Labels,
         prompt: TaskPrompt,
         score: float,
-        draw: Callable[[], NDArray[np.bool_]],
+        draw: Draw,
     ) -> LabeledMask:
         output = self._config.find_output_tag(labels, prompt.image_name)
         return LabeledMask(output, output.find_labels(labels), score, draw)

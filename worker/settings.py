@@ -1,6 +1,8 @@
 """What an operator sets for model and Redis; read from the environment in entry points only."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Annotated, Any
 
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -20,6 +22,10 @@ class WorkerSettings(BaseSettings):
         weights: checkpoint file; unset looks in the weights folder.
         device: torch device.
         dtype: ``float32``, ``bfloat16`` or ``float16``.
+        min_part_share: specks and holes of a mask below this share of its area go, from 0 to 1;
+            unset takes what suits the model.
+        has_clicked_parts_only: whether, of a mask that was clicked, only the clicked parts stay;
+            unset takes what suits the model.
         log_level: a level of Python's logging.
     """
 
@@ -32,6 +38,10 @@ class WorkerSettings(BaseSettings):
     weights: Path | None = Field(None, validation_alias="ESAM_WEIGHTS")
     device: str = Field("cpu", validation_alias=AliasChoices("ESAM_DEVICE", "DEVICE"))
     dtype: str = Field("float32", validation_alias="ESAM_DTYPE")
+    min_part_share: Annotated[float, Field(ge=0, lt=1)] | None = Field(
+        None, validation_alias="ESAM_MIN_PART_SHARE"
+    )
+    has_clicked_parts_only: bool | None = Field(None, validation_alias="ESAM_CLICKED_PARTS_ONLY")
     log_level: str = Field("INFO", validation_alias="LOG_LEVEL")
 
     def connect(self) -> Redis:
@@ -48,4 +58,11 @@ class WorkerSettings(BaseSettings):
         Raises:
             EfficientSAMError: model, weights or device cannot be used.
         """
-        return load_predictor(self.model, self.weights, self.device, self.dtype)
+        predictor = load_predictor(self.model, self.weights, self.device, self.dtype)
+        asked: dict[str, Any] = {
+            "min_part_share": self.min_part_share,
+            "has_clicked_parts_only": self.has_clicked_parts_only,
+        }
+        given = {name: value for name, value in asked.items() if value is not None}
+        predictor.cleaning = replace(predictor.cleaning, **given)
+        return predictor

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -110,6 +110,7 @@ def test_the_answer_is_not_changed_in_place() -> None:
     assert (answer.low_res_logits == 4).all()
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.data())
 def test_every_click_of_the_real_decoder_is_obeyed(
     predictor: Predictor, photo_like: NDArray[np.uint8], data: st.DataObject

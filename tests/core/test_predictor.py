@@ -122,8 +122,9 @@ def test_more_points_than_slots_change_the_answer_instead_of_being_dropped(
 ) -> None:
     embedding = predictor.encode(photo_like)
     points = [[10 * i + 5, 60] for i in range(9)]
-    six = predictor.decode(embedding, Prompt(points=points[:6]))
-    nine = predictor.decode(embedding, Prompt(points=points))
+    six, nine = predictor.decode_candidates(
+        embedding, [Prompt(points=points[:6]), Prompt(points=points)]
+    )
     assert (nine.low_res_logits >= six.low_res_logits - 1e-4).all(), "a union only grows"
     assert not np.allclose(nine.low_res_logits, six.low_res_logits)
 

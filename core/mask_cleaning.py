@@ -1,0 +1,31 @@
+"""Answers without specks, pinholes, and parts that nobody clicked on."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from .mask_cleaning_config import MaskCleaning
+from .mask_parts import clean_parts, keep_parts_at
+from .mask_prediction import MaskPrediction
+from .prompt import Prompt
+
+
+def clean_answer(answer: MaskPrediction, prompt: Prompt, cleaning: MaskCleaning) -> MaskPrediction:
+    """Clean the chosen candidate; what a click made stays, however small.
+
+    Args:
+        answer: to the prompt.
+        prompt: whose clicks are obeyed.
+        cleaning: what goes.
+    """
+    candidates = answer.low_res_logits.copy()
+    logits = candidates[answer.best]
+    if cleaning.has_clicked_parts_only and prompt.box is None:
+        logits = keep_parts_at(logits, answer.find_cells(prompt.positive_points))
+    if cleaning.min_part_share:
+        min_cells = cleaning.min_part_share * np.count_nonzero(logits >= 0)
+        clean = clean_parts(logits, min_cells, answer.find_cells(prompt.points))
+        # A mask of nothing but specks is still an answer, and a doubtful one is seen to be so.
+        logits = clean if (clean >= 0).any() else logits
+    candidates[answer.best] = logits
+    return replace(answer, low_res_logits=candidates)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from .mask_cleaning_config import MaskCleaning
-from .mask_parts import clean_parts, keep_parts_at
+from .mask_parts import clean_parts, firm_up, keep_parts_at
 from .mask_prediction import MaskPrediction
 from .prompt import Prompt
 
@@ -26,6 +26,6 @@ def clean_answer(answer: MaskPrediction, prompt: Prompt, cleaning: MaskCleaning)
         min_cells = cleaning.min_part_share * np.count_nonzero(logits >= 0)
         clean = clean_parts(logits, min_cells, answer.find_cells(prompt.points))
         # A mask of nothing but specks is still an answer, and a doubtful one is seen to be so.
-        logits = clean if (clean >= 0).any() else logits
+        logits = firm_up(clean if (clean >= 0).any() else logits)
     candidates[answer.best] = logits
     return replace(answer, low_res_logits=candidates)

@@ -4,11 +4,17 @@ Cells are connected to the four beside them. A part is found as a set of horizon
 mask has hundreds where it has ten thousands of cells.
 """
 
+from typing import Any
+
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch.nn import functional as F
 
 _WEAKEST_LOGIT = np.float32(1e-3)
 """A logit nearer zero would lose its sign when it is kept as float16."""
+
+_FIRM_SHARE = np.float32(0.25)
 
 _NO_CELLS: NDArray[np.int64] = np.empty((0, 2), np.int64)
 
@@ -46,6 +52,31 @@ def keep_parts_at(logits: NDArray[np.float32], cells_xy: NDArray[np.int64]) -> N
     parts = _Parts(logits >= 0)
     kept = parts.find_at(cells_xy)
     return _take_sides(logits, parts.draw(np.isin(parts.of_run, kept))) if len(kept) else logits
+
+
+def firm_up(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Strengthen weak cells inside the mask, and outside of it, where no edge is near.
+
+    Beside strong cells bicubic interpolation overshoots a weak one, and its pixels change sides:
+    pinholes in a mask that has none.
+
+    Args:
+        logits: (L, L); a cell belongs to the mask where its logit is >= 0.
+
+    Returns:
+        (L, L) logits of the same cells, at least a quarter as strong as their strongest neighbour.
+    """
+    mask, strength = logits >= 0, np.abs(logits)
+    is_inner = ~(_spread(mask, 3) & _spread(~mask, 3))
+    strongest = _FIRM_SHARE * _spread(strength, 5)
+    return _take_sides(np.where(is_inner, np.maximum(strength, strongest), strength), mask)
+
+
+def _spread(cells: NDArray[Any], side: int) -> NDArray[Any]:
+    """(L, L) the largest value in the square of so many cells around each."""
+    padded = torch.from_numpy(cells.astype(np.float32))[None, None]
+    spread = F.max_pool2d(padded, side, stride=1, padding=side // 2)[0, 0].numpy()
+    return spread.astype(cells.dtype)
 
 
 def _take_sides(logits: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:

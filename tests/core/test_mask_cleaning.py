@@ -68,6 +68,18 @@ def test_parts_beside_the_click_stay_when_none_was_hit_or_a_box_was_drawn(
     np.testing.assert_array_equal(cells(clean_answer(answer, boxed, CLICKED_ONLY)), cells(answer))
 
 
+def test_weak_cells_among_strong_ones_make_no_pinholes_in_the_frame() -> None:
+    logits = np.full((SIDE, SIDE), -3, np.float32)
+    logits[4:28, 4:28] = 10 ** np.random.default_rng(0).uniform(-2, 1, (24, 24))
+    candidates = np.stack([logits] * 3)
+    raw = MaskPrediction(candidates, np.array([0.1, 0.9, 0.2], np.float32), 1, (500, 500))
+    inside = slice(80, 420), slice(80, 420)
+    assert not raw.mask[inside].all(), "bicubic overshoots beside weak cells"
+    clean = clean_answer(raw, Prompt(box=[0, 0, 500, 500]), MILD)
+    assert clean.mask[inside].all()
+    np.testing.assert_array_equal(cells(clean), cells(raw))
+
+
 def test_a_mask_of_nothing_but_specks_stays(answer: MaskPrediction) -> None:
     checked = np.where(np.indices((SIDE, SIDE)).sum(axis=0) % 2, 1, -1).astype(np.float32)
     specks = replace(answer, low_res_logits=np.stack([checked] * 3))

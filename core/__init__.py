@@ -2,6 +2,7 @@
 
 from .automatic_mask_config import AutomaticMaskConfig
 from .automatic_masks import AutomaticMask, segment_everything
+from .candidate_strip import draw_candidates
 from .checkpoint import (
     WEIGHTS_FOLDER,
     Checkpoint,
@@ -56,6 +57,7 @@ __all__ = [
     "UnknownModelError",
     "build_model",
     "decode_closely",
+    "draw_candidates",
     "draw_masks",
     "draw_overlay",
     "find_checkpoint",

@@ -1,5 +1,6 @@
 """``esam predict``: segment one object on one image, or everything; no server needed."""
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,7 +9,16 @@ import typer
 from numpy.typing import NDArray
 from PIL import Image
 
-from core import MaskPrediction, Predictor, Prompt, draw_overlay, load_predictor, read_image
+from core import (
+    PlacedPrediction,
+    Predictor,
+    Prompt,
+    decode_closely,
+    draw_candidates,
+    draw_overlay,
+    load_predictor,
+    read_image,
+)
 from labelstudio_backend import encode_brush_rle
 
 from .everything_command import predict_everything
@@ -27,6 +37,9 @@ def predict(
     box: Annotated[str | None, typer.Option(help="X0,Y0,X1,Y1 in pixels, around it.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="Picture of image, points, box and mask.")
+    ] = None,
+    candidates: Annotated[
+        Path | None, typer.Option(help="Picture of the prompt and the three candidate masks.")
     ] = None,
     mask: Annotated[Path | None, typer.Option(help="The mask as a black and white PNG.")] = None,
     json_out: Annotated[
@@ -48,7 +61,9 @@ def predict(
     Example: esam predict photo.jpg --box 400,200,800,600 --point 580,350 --out overlay.png
     """
     if everything:
-        _refuse_options("--everything", point=point, exclude=exclude, box=box, mask=mask)
+        _refuse_options(
+            "--everything", point=point, exclude=exclude, box=box, mask=mask, candidates=candidates
+        )
     else:
         _refuse_options("a prompt", points_per_side=points_per_side)
     prompt = None if everything else _prompt(point or [], exclude or [], box)
@@ -58,7 +73,7 @@ def predict(
     predictor = load_predictor(model, weights, device)
     say_which_model(predictor.spec.name, is_default=model is None and weights is None)
     if prompt:
-        _predict_object(predictor, rgb, prompt, out, mask, json_out)
+        _predict_object(predictor, rgb, prompt, _Files(out, candidates, mask, json_out))
     else:
         predict_everything(predictor, rgb, points_per_side, out, json_out)
 
@@ -69,25 +84,41 @@ def _refuse_options(beside: str, **options: object) -> None:
         raise typer.BadParameter(f"{beside} does not go with {', '.join(given)}")
 
 
+@dataclass(frozen=True)
+class _Files:
+    """What is written about one object."""
+
+    out: Path | None
+    candidates: Path | None
+    mask: Path | None
+    json_out: str | None
+
+    def find_pictures(self) -> list[Path]:
+        return [path for path in (self.out, self.candidates, self.mask) if path]
+
+
 def _predict_object(
-    predictor: Predictor,
-    rgb: NDArray[np.uint8],
-    prompt: Prompt,
-    out: Path | None,
-    mask: Path | None,
-    json_out: str | None,
+    predictor: Predictor, rgb: NDArray[np.uint8], prompt: Prompt, files: _Files
 ) -> None:
-    prediction = predictor.decode(predictor.encode(rgb), prompt)
-    area_px = int(prediction.mask.sum())
-    summary = f"score {prediction.score:.2f}, {area_px:,} pixels ({prediction.mask.mean():.1%})"
-    if out:
-        save_picture(draw_overlay(rgb, prediction.mask, prompt, summary), out)
-    if mask:
-        save_picture(Image.fromarray(prediction.mask), mask)
-    if json_out:
-        write_json(_facts(predictor, prediction), json_out)
-    if json_out != "-":
-        typer.echo(summary + "".join(f"\nwrote {path}" for path in (out, mask) if path))
+    embedding = predictor.encode(rgb)
+    (answer,) = decode_closely(
+        predictor, embedding, [prompt], lambda tile: predictor.encode(tile.crop(rgb))
+    )
+    mask = answer.draw()
+    summary = f"score {answer.score:.2f}, {int(mask.sum()):,} pixels ({mask.mean():.1%})"
+    if files.out:
+        save_picture(draw_overlay(rgb, mask, prompt, summary), files.out)
+    if files.candidates:
+        scores = answer.prediction.iou
+        masks = [answer.draw_candidate(index) for index in range(len(scores))]
+        strip = draw_candidates(rgb, masks, scores.tolist(), answer.prediction.best, prompt)
+        save_picture(strip, files.candidates)
+    if files.mask:
+        save_picture(Image.fromarray(mask), files.mask)
+    if files.json_out:
+        write_json(_facts(predictor, answer, mask), files.json_out)
+    if files.json_out != "-":
+        typer.echo(summary + "".join(f"\nwrote {path}" for path in files.find_pictures()))
 
 
 def _prompt(points: list[str], excluded: list[str], box: str | None) -> Prompt:
@@ -109,8 +140,11 @@ def _numbers(text: str, count: int, option: str) -> list[float]:
     return numbers
 
 
-def _facts(predictor: Predictor, prediction: MaskPrediction) -> dict[str, Any]:
-    height_px, width_px = prediction.original_size_hw
+def _facts(
+    predictor: Predictor, answer: PlacedPrediction, mask: NDArray[np.bool_]
+) -> dict[str, Any]:
+    prediction, tile = answer.prediction, answer.tile
+    height_px, width_px = answer.size_hw
     return {
         "model_version": predictor.model_version,
         "width_px": width_px,
@@ -118,6 +152,7 @@ def _facts(predictor: Predictor, prediction: MaskPrediction) -> dict[str, Any]:
         "score": round(prediction.score, 4),
         "iou": [round(float(value), 4) for value in prediction.iou],
         "best": prediction.best,
-        "area_px": int(prediction.mask.sum()),
-        "rle": encode_brush_rle(prediction.mask),
+        "area_px": int(mask.sum()),
+        "tile": asdict(tile) if tile else None,
+        "rle": encode_brush_rle(mask),
     }

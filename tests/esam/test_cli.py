@@ -45,6 +45,7 @@ def test_predict_writes_picture_mask_and_json_that_agree(
         "predict", photo, "--box", "50,30,110,90", "--point", "80,60", "--exclude", "5,5",
         "--model", "nano", "--weights", nano_weights,
         "--out", tmp_path / "overlay.png", "--mask", tmp_path / "mask.png", "--json", "-",
+        "--candidates", tmp_path / "candidates.png",
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     facts = json.loads(result.stdout)
@@ -56,6 +57,11 @@ def test_predict_writes_picture_mask_and_json_that_agree(
     np.testing.assert_array_equal(rgba[..., 3] > 0, mask)
     with Image.open(tmp_path / "overlay.png") as picture:
         assert picture.size == (160, 120)
+    with Image.open(tmp_path / "candidates.png") as strip:
+        assert strip.width > 4 * 160, "the prompt and three candidates"
+        green = np.asarray(strip.convert("RGB"))[1]
+    framed = np.flatnonzero((green == (40, 200, 80)).all(axis=1))
+    assert framed[0] // 166 == facts["best"] + 1, "the answer has a frame"
 
 
 @pytest.mark.parametrize(

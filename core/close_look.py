@@ -88,8 +88,10 @@ def decode_closely(
             if closer is not None:
                 found = predictor.decode(closer, [moved for _, moved in asked])
                 for (i, _), prediction in zip(asked, found, strict=True):
-                    answers[i] = PlacedPrediction(prediction, tile, size_hw)
-                    remaining.append(i)
+                    # Who sees nothing from close by has not seen better.
+                    if prediction.candidate_mask(prediction.best).any():
+                        answers[i] = PlacedPrediction(prediction, tile, size_hw)
+                        remaining.append(i)
     return answers
 
 

@@ -90,6 +90,21 @@ def test_a_large_thing_needs_no_tile(predictor: Predictor, photo_like: NDArray[n
     np.testing.assert_array_equal(answer.draw(), predictor.decode(embedding, prompt).mask)
 
 
+def test_a_closer_look_that_sees_nothing_changes_nothing(
+    shipped: Predictor, wide: tuple[NDArray[np.uint8], list[BoolArray]]
+) -> None:
+    rgb, objects = wide
+    embedding, prompt = shipped.encode(rgb), box_of(objects[0])
+
+    def embed_blindly(tile: Tile) -> ImageEmbedding:
+        seen = shipped.encode(tile.crop(rgb))
+        return ImageEmbedding(seen.features * np.nan, seen.original_size_hw)
+
+    (answer,) = decode_closely(shipped, embedding, [prompt], embed_blindly)
+    assert answer.tile is None
+    np.testing.assert_array_equal(answer.draw(), shipped.decode(embedding, prompt).mask)
+
+
 def test_no_prompt_needs_nothing(predictor: Predictor, photo_like: NDArray[np.uint8]) -> None:
     embed = Embedder(predictor, photo_like)
     assert decode_closely(predictor, predictor.encode(photo_like), [], embed) == []

@@ -88,6 +88,20 @@ def test_a_mask_of_nothing_but_specks_stays(answer: MaskPrediction) -> None:
     )
 
 
+def test_what_is_cut_off_at_the_box_does_not_make_the_rest_a_speck(
+    answer: MaskPrediction,
+) -> None:
+    logits = answer.low_res_logits.copy()
+    logits[1] = 3
+    logits[1, 8:12, 8:12] = 3
+    logits[1, 6:14, 6:14][[0, -1]] = -3
+    logits[1, 6:14, 6:14][:, [0, -1]] = -3
+    spilt = replace(answer, low_res_logits=logits, box=np.array([6.0, 6.0, 14.0, 14.0]))
+    clean = clean_answer(spilt, Prompt(box=[6, 6, 14, 14]), MILD)
+    assert clean.mask[8:12, 8:12].all()
+    assert not clean.mask[:6].any()
+
+
 def test_an_empty_mask_stays_empty(answer: MaskPrediction) -> None:
     empty = replace(answer, low_res_logits=np.full_like(answer.low_res_logits, -1))
     cleaning = MaskCleaning(0.05, has_clicked_parts_only=True)

@@ -12,7 +12,7 @@ from core import EfficientSAMError
 from worker import WorkerError, explain_redis_error
 
 from .basic_auth import BasicAuth
-from .errors import BackendError, InternalError, translate_error
+from .errors import BackendError, InternalError, Superseded, translate_error
 from .http_bodies import ReadBody, make_answer, parse_body, read_bounded
 from .prediction_service import PredictionService
 from .project_routes import add_project_routes
@@ -130,7 +130,9 @@ async def answer_error(request: Request, error: Exception) -> Response:
     else:
         logger.error("%s failed", request.url.path, exc_info=error)
         answer = InternalError("a fault of this service; its log has the traceback")
-    logger.warning(
+    logger.log(
+        # What nobody waits for any more is no failure.
+        logging.INFO if isinstance(answer, Superseded) else logging.WARNING,
         "refused method=%s path=%.200r status=%d code=%s %s detail=%.2000r",
         request.method, request.url.path, answer.status, answer.code, answer.subject, answer.detail,
     )  # fmt: skip

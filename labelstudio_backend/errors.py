@@ -8,6 +8,7 @@
     ├── LoginRequired                        401  login_required
     ├── RunMissing                           404  run_missing
     ├── RunConflict                          409  run_conflict
+    ├── Superseded                           409  superseded
     ├── RequestTooLarge                      413  request_too_large
     ├── ImageUnusable                        422  image_unusable
     │   ├── ImageMissing                     422  image_missing
@@ -106,6 +107,13 @@ class RunConflict(BackendError):
 
     status = 409
     code = "run_conflict"
+
+
+class Superseded(BackendError):
+    """A newer click of the same page took this one's place; no failure of anything."""
+
+    status = 409
+    code = "superseded"
 
 
 class RequestTooLarge(BackendError):

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from core import EfficientSAMError, Predictor
 from worker import INTERACTIVE, WorkerError
@@ -15,6 +16,7 @@ from .label_config import parse_label_config
 from .label_items import join_labels
 from .label_studio_account import find_account
 from .labeled_task import Prediction
+from .latest_calls import CallSubject, LatestCalls
 from .projects import Projects, ProjectSetup
 from .protocol import ContextRegion, PredictRequest, SetupRequest
 from .regions import select_prompt_regions
@@ -59,6 +61,7 @@ class PredictionService:
         self._projects = projects or Projects()
         self._clock = clock
         self._tasks = TaskPredictor(images, embeddings, clock)
+        self._latest_calls = LatestCalls()
         self._batches = BatchPredictor(
             predictor,
             self._tasks,
@@ -141,5 +144,8 @@ class PredictionService:
         image_name = config.find_image_name(regions[0].to_name)
         plan = LabelingPlan(PromptSource.REGIONS, has_tiles=self._settings.has_tiles)
         labeler = TaskLabeler(self._predictor, config, plan)
-        prompt = labeler.prompt_regions(request.tasks[0], image_name, regions)
-        return self._tasks.predict(labeler, prompt, attempt)
+        task = request.tasks[0]
+        prompt = labeler.prompt_regions(task, image_name, regions)
+        subject = CallSubject(request.project, task.id, image_name, prompt.source)
+        with self._latest_calls.open(subject, regions, task) as call:
+            return self._tasks.predict(labeler, prompt, replace(attempt, call=call))

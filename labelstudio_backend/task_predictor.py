@@ -13,6 +13,7 @@ from .errors import BackendError
 from .images import ImageFetcher
 from .label_studio_account import LabelStudioAccount
 from .labeled_task import Prediction
+from .latest_calls import OpenCall
 from .stage_times import StageTimes
 from .task_image import EmbeddingSource, TaskImage
 from .task_labeler import TaskLabeler, TaskPrompt
@@ -30,6 +31,7 @@ class Attempt:
         deadline: when whoever asks has to be answered, by the predictor's clock.
         priority: the queue of an encode job that has to be made.
         times: gets the stages ``image``, ``embedding``, ``decode`` and ``mask``.
+        call: the click that it is for; None where the answer is wanted in any case.
     """
 
     subject: str
@@ -37,6 +39,7 @@ class Attempt:
     deadline: float
     priority: str
     times: StageTimes
+    call: OpenCall | None = None
 
     def __str__(self) -> str:
         """Fields for the log."""
@@ -79,10 +82,13 @@ class TaskPredictor:
             BackendError: the image cannot be fetched or used, or does not suit the prompt.
             WorkerError: it cannot be encoded, or not before the deadline.
             EfficientSAMError: the prompt cannot be decoded.
+            Superseded: a newer click took this one's place before it was decoded.
         """
         times = attempt.times
         image = self._open(prompt, attempt)
         embedding = image.embed()
+        if attempt.call is not None:
+            attempt.call.check_wanted()
         with times.measure("decode"):
             labeled = labeler.label(prompt, embedding, partial(_look_closer, image, attempt))
         with times.measure("mask"):

@@ -156,6 +156,26 @@ class QueueLengths(_Answer):
     batch: int = 0
 
 
+class RecentFailure(_Answer):
+    """What went wrong in a project lately.
+
+    Attributes:
+        project: id of the project, None where Label Studio did not say.
+        task: id of the task, None where it is about more than one.
+        code: stable name of the error.
+        reason: what, the value, and what to do.
+        count: how often it happened.
+        last_at: ISO time.
+    """
+
+    project: str | None = None
+    task: int | str | None = None
+    code: str = ""
+    reason: str
+    count: int = 1
+    last_at: str | None = None
+
+
 class BackendStatus(_Answer):
     """The backend and what it works with.
 
@@ -169,6 +189,7 @@ class BackendStatus(_Answer):
         has_label_studio_token: whether it was given a token for it.
         prelabel: what tasks are predicted from when nobody clicked.
         versions: of the backend's parts, by name.
+        failures: what went wrong since the backend was started, the latest first.
     """
 
     model_version: str
@@ -180,3 +201,4 @@ class BackendStatus(_Answer):
     has_label_studio_token: bool = False
     prelabel: str | None = None
     versions: dict[str, str | None] = {}
+    failures: tuple[RecentFailure, ...] = ()

@@ -10,6 +10,7 @@ from labelstudio_backend import (
     PredictionService,
     Projects,
     ProjectWork,
+    RecentFailures,
     create_app,
 )
 from worker import EmbeddingClient, WorkerSettings
@@ -29,15 +30,15 @@ def serve_backend(settings: WorkerSettings, host: str, port: int) -> None:
 
 
 def _make_app(predictor: Predictor, settings: WorkerSettings, backend: BackendSettings) -> FastAPI:
-    redis, projects = settings.connect(), Projects()
+    redis, projects, failures = settings.connect(), Projects(), RecentFailures()
     embeddings = EmbeddingClient(redis, predictor.embedding_identity)
     images = ImageFetcher(
         max_bytes=backend.image_max_bytes,
         timeout_s=backend.image_timeout_s,
         is_private_address_allowed=backend.is_private_address_allowed,
     )
-    work = ProjectWork(redis, predictor, backend, projects)
+    work = ProjectWork(redis, predictor, backend, projects, failures)
     service = PredictionService(
-        predictor, embeddings, images, backend, projects, background=work, warm_start=work
+        predictor, embeddings, images, backend, projects, failures, background=work, warm_start=work
     )
     return create_app(service, backend, work)

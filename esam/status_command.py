@@ -1,4 +1,4 @@
-"""``esam status``: the backend, its Redis, its workers and its queues."""
+"""``esam status``: the backend, its Redis, workers and queues, and what failed lately."""
 
 import json
 from typing import Annotated
@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .backend_answers import BackendStatus, RedisStatus, WorkerStatus
+from .backend_answers import BackendStatus, RecentFailure, RedisStatus, WorkerStatus
 from .backend_client import DEFAULT_URL, BackendClient
 from .backend_options import BackendOption, connect_backend
-from .run_tables import make_console
+from .run_tables import describe_moment, make_console
 
 _MIB = 1024 * 1024
 
@@ -20,7 +20,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="The backend's answer as JSON.")] = False,
     backend: BackendOption = DEFAULT_URL,
 ) -> None:
-    """What the backend works with: model, Redis, workers, queues, Label Studio."""
+    """What the backend works with: model, Redis, workers, queues; and what failed lately."""
     with connect_backend(backend) as client:
         if as_json:
             typer.echo(json.dumps(client.ask("GET", "/status"), ensure_ascii=False))
@@ -38,6 +38,9 @@ def _print_status(console: Console, client: BackendClient, status: BackendStatus
     if status.workers:
         console.print()
         console.print(_make_worker_table(status.workers))
+    if status.failures:
+        console.print("\nfailures, the latest first:")
+        console.print(_make_failure_table(status.failures))
 
 
 def _facts(client: BackendClient, status: BackendStatus) -> list[tuple[str, str]]:
@@ -76,4 +79,18 @@ def _make_worker_table(workers: tuple[WorkerStatus, ...]) -> Table:
     for worker in workers:
         texts = (worker.name, worker.state, worker.device, worker.model_version)
         table.add_row(*(Text(text or "") for text in texts))
+    return table
+
+
+def _make_failure_table(failures: tuple[RecentFailure, ...]) -> Table:
+    table = Table("last", "times", "project", "task", "reason", box=None)
+    for failure in failures:
+        texts = (
+            describe_moment(failure.last_at),
+            f"{failure.count:,}",
+            "" if failure.project is None else failure.project,
+            "" if failure.task is None else str(failure.task),
+            failure.reason,
+        )
+        table.add_row(*(Text(text, overflow="fold") for text in texts))
     return table

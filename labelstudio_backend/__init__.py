@@ -25,6 +25,7 @@ from .outputs import encode_brush_rle
 from .prediction_service import PredictionService
 from .project_work import ProjectWork
 from .projects import Projects
+from .recent_failures import RecentFailures
 from .settings import BackendSettings, Prelabel
 from .task_image import EmbeddingSource
 from .task_labeler import LabelingPlan, TaskLabeler, TaskPrompt
@@ -56,6 +57,7 @@ __all__ = [
     "ProjectWork",
     "Projects",
     "PromptSource",
+    "RecentFailures",
     "RunConflict",
     "RunMissing",
     "TaskLabeler",

@@ -9,10 +9,10 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from core import EfficientSAMError
-from worker import WorkerError, explain_redis_error
+from worker import WorkerError
 
 from .basic_auth import BasicAuth
-from .errors import BackendError, InternalError, Superseded, translate_error
+from .errors import BackendError, Superseded, is_fault, translate_error
 from .http_bodies import ReadBody, make_answer, parse_body, read_bounded
 from .prediction_service import PredictionService
 from .project_routes import add_project_routes
@@ -121,15 +121,10 @@ async def answer_error(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException):
         answer = BackendError(f"{request.method} {request.url.path}: {error.detail}")
         answer.status, answer.code = error.status_code, "no_such_call"
-    elif isinstance(error, BackendError):
-        answer = error
-    elif isinstance(error, RedisError):
-        answer = translate_error(explain_redis_error(error))
-    elif isinstance(error, EfficientSAMError | WorkerError):
-        answer = translate_error(error)
     else:
-        logger.error("%s failed", request.url.path, exc_info=error)
-        answer = InternalError("a fault of this service; its log has the traceback")
+        answer = translate_error(error)
+        if is_fault(error):
+            logger.error("%s failed", request.url.path, exc_info=error)
     logger.log(
         # What nobody waits for any more is no failure.
         logging.INFO if isinstance(answer, Superseded) else logging.WARNING,

@@ -13,15 +13,22 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 
-from core import EfficientSAMError, Predictor
+from core import Predictor
 from worker import PREFETCH, EncodeTimeout, WorkerError
 
 from .background import BackgroundRuns, WarmStart
-from .errors import BackendError, LabelConfigInvalid, RequestInvalid, translate_error
+from .errors import (
+    BackendError,
+    LabelConfigInvalid,
+    RequestInvalid,
+    is_fault,
+    translate_error,
+)
 from .label_config import parse_label_config
 from .label_studio_account import LabelStudioAccount
 from .labeled_task import Prediction
 from .protocol import PredictRequest, Task
+from .recent_failures import RecentFailures
 from .settings import Prelabel
 from .stage_times import StageTimes
 from .task_labeler import LabelingPlan, TaskLabeler
@@ -69,6 +76,7 @@ class BatchPredictor:
         predictor: the decoder.
         tasks: predicts the single tasks.
         prelabel: where prompts come from.
+        failures: remembers why tasks have no prediction.
         has_tiles: whether what is small in an image is looked at in a tile of it.
         background: takes over what Label Studio cannot wait for; without it, that is not predicted.
         warm_start: encodes the image of an opened task that has nothing to predict from.
@@ -80,6 +88,7 @@ class BatchPredictor:
         predictor: Predictor,
         tasks: TaskPredictor,
         prelabel: Prelabel,
+        failures: RecentFailures,
         has_tiles: bool = True,
         background: BackgroundRuns | None = None,
         warm_start: WarmStart | None = None,
@@ -88,6 +97,7 @@ class BatchPredictor:
         self._predictor = predictor
         self._tasks = tasks
         self._prelabel = prelabel
+        self._failures = failures
         self._has_tiles = has_tiles
         self._background = background
         self._warm_start = warm_start
@@ -143,19 +153,16 @@ class BatchPredictor:
         attempt = batch.make_attempt(task, self._clock)
         try:
             return self._attempt_task(batch, task, attempt)
-        except (EfficientSAMError, WorkerError) as error:
+        except Exception as error:  # the edge of a thread: above it, nobody knows the task
             if isinstance(error, EncodeTimeout) and self._is_spent(batch):
                 return _Unpredicted.LEFT
             reason = translate_error(error)
-        except BackendError as error:
-            reason = error
-        except Exception:  # the edge of a thread: above it, nobody knows which task it was
-            logger.exception("no prediction %s code=internal_error", attempt)
+            logger.warning(
+                "no prediction %s code=%s detail=%.2000r", attempt, reason.code, reason.detail,
+                exc_info=is_fault(error),
+            )  # fmt: skip
+            self._failures.record(batch.project, task.id, reason)
             return _Unpredicted.FAILED
-        logger.warning(
-            "no prediction %s code=%s detail=%.2000r", attempt, reason.code, reason.detail
-        )
-        return _Unpredicted.FAILED
 
     def _attempt_task(
         self, batch: _Batch, task: Task, attempt: Attempt
@@ -202,6 +209,7 @@ class BatchPredictor:
                 "no prediction project=%.40r tasks=%d code=%s detail=%.2000r",
                 project, len(left), error.code, error.detail,
             )  # fmt: skip
+            self._failures.record(project, None, error)
 
     def _warm_single(self, request: PredictRequest, account: LabelStudioAccount | None) -> None:
         """Have the images of an opened task encoded: its first click comes soon."""

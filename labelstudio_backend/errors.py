@@ -34,8 +34,17 @@ query string or image bytes.
 from collections.abc import Mapping
 from typing import ClassVar
 
+from redis.exceptions import RedisError
+
 from core import EfficientSAMError, ImageError, PromptError
-from worker import EncodeFailed, EncodeTimeout, NoWorker, RedisUnavailable, WorkerError
+from worker import (
+    EncodeFailed,
+    EncodeTimeout,
+    NoWorker,
+    RedisUnavailable,
+    WorkerError,
+    explain_redis_error,
+)
 
 RETRY_AFTER_S = 5
 
@@ -238,7 +247,18 @@ _ANSWER_TO: Mapping[type[Exception], type[BackendError]] = {
 }
 
 
-def translate_error(error: EfficientSAMError | WorkerError) -> BackendError:
-    """What the HTTP service answers for an error of the packages below, message kept."""
-    answer = next(_ANSWER_TO[cls] for cls in type(error).__mro__ if cls in _ANSWER_TO)
-    return answer(str(error))
+def translate_error(error: Exception) -> BackendError:
+    """What the HTTP service answers for an error: our own, of the packages below, or a fault."""
+    if isinstance(error, BackendError):
+        return error
+    if isinstance(error, RedisError):
+        error = explain_redis_error(error)
+    for cls in type(error).__mro__:
+        if cls in _ANSWER_TO:
+            return _ANSWER_TO[cls](str(error))
+    return InternalError("a fault of this service; its log has the traceback")
+
+
+def is_fault(error: Exception) -> bool:
+    """Whether nobody foresaw the error, so that its traceback is worth a place in the log."""
+    return not isinstance(error, BackendError | EfficientSAMError | WorkerError | RedisError)

@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from core import EfficientSAMError, Predictor
-from worker import INTERACTIVE, WorkerError
+from core import Predictor
+from worker import INTERACTIVE
 
 from .background import BackgroundRuns, WarmStart
 from .batch_prediction import BatchPredictor
-from .errors import BackendError, RequestInvalid, translate_error
+from .errors import LabelConfigInvalid, RequestInvalid, is_fault, translate_error
 from .images import ImageFetcher
 from .label_config import parse_label_config
 from .label_items import join_labels
@@ -19,6 +19,7 @@ from .labeled_task import Prediction
 from .latest_calls import CallSubject, LatestCalls
 from .projects import Projects, ProjectSetup
 from .protocol import ContextRegion, PredictRequest, SetupRequest
+from .recent_failures import RecentFailures
 from .regions import select_prompt_regions
 from .settings import BackendSettings
 from .stage_times import StageTimes
@@ -40,6 +41,7 @@ class PredictionService:
         settings: Label Studio's URL and token, the time a click may take, and what is predicted
             without a click.
         projects: what ``/setup`` said; a new memory by default.
+        failures: remembers what went wrong; a new memory by default.
         background: takes over the tasks that Label Studio cannot wait for.
         warm_start: encodes the image of an opened task before somebody clicks on it.
         clock: monotonic seconds.
@@ -52,6 +54,7 @@ class PredictionService:
         images: ImageFetcher,
         settings: BackendSettings,
         projects: Projects | None = None,
+        failures: RecentFailures | None = None,
         background: BackgroundRuns | None = None,
         warm_start: WarmStart | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -59,6 +62,7 @@ class PredictionService:
         self._predictor = predictor
         self._settings = settings
         self._projects = projects or Projects()
+        self._failures = failures or RecentFailures()
         self._clock = clock
         self._tasks = TaskPredictor(images, embeddings, clock)
         self._latest_calls = LatestCalls()
@@ -66,6 +70,7 @@ class PredictionService:
             predictor,
             self._tasks,
             settings.prelabel,
+            self._failures,
             settings.has_tiles,
             background,
             warm_start,
@@ -78,7 +83,7 @@ class PredictionService:
         return self._predictor.model_version
 
     def set_up(self, request: SetupRequest) -> None:
-        """Remember where the project's Label Studio is, and log what will go wrong in it."""
+        """Remember where the project's Label Studio is, and say what will go wrong in it."""
         setup = ProjectSetup(request.hostname, request.access_token)
         self._projects.remember(request.project, setup)
         try:
@@ -87,6 +92,7 @@ class PredictionService:
             problems = [error.detail]
         for problem in problems:
             logger.warning("label config project=%s problem=%s", request.project, problem)
+            self._failures.record(request.project, None, LabelConfigInvalid(problem))
 
     def find_problems(self, label_config: str | None) -> list[str]:
         """What will go wrong when annotators click with this label config.
@@ -107,6 +113,11 @@ class PredictionService:
         Raises:
             BackendError: the call cannot be answered; which kind says why.
         """
+        task = request.tasks[0].id if len(request.tasks) == 1 else None
+        with self._failures.recording(request.project, task):
+            return self._predict(request)
+
+    def _predict(self, request: PredictRequest) -> list[Prediction | list[Prediction]]:
         context = request.context
         if context is None or context.result is None:
             account = find_account(self._settings, self._projects.find(request.project))
@@ -118,13 +129,12 @@ class PredictionService:
         attempt = self._make_attempt(request)
         try:
             prediction = self._predict_click(request, context.result, attempt)
-        except (EfficientSAMError, WorkerError) as error:
+        except Exception as error:
             answer = translate_error(error)
             answer.subject = str(attempt)
+            if answer is error or is_fault(error):
+                raise
             raise answer from error
-        except BackendError as error:
-            error.subject = str(attempt)
-            raise
         return [prediction if prediction is not None else []]
 
     def _make_attempt(self, request: PredictRequest) -> Attempt:

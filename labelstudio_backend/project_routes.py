@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from .http_bodies import ReadBody, make_answer, parse_body
 from .project_work import ProjectWork
 from .runs import AccountRequest, add_run_routes
+from .status_page import make_status_page
 
 
 class WarmRequest(AccountRequest):
@@ -34,6 +35,7 @@ def add_project_routes(app: FastAPI, work: ProjectWork, read_body: ReadBody) -> 
         return await run_in_threadpool(answer)
 
     @app.get("/status")
-    async def status() -> Response:
-        """How Redis, workers and queues are."""
-        return await run_in_threadpool(lambda: make_answer(work.describe()))
+    async def status(request: Request) -> Response:
+        """How Redis, workers and queues are, and what failed; browsers get a page."""
+        make = make_status_page if "text/html" in request.headers.get("Accept", "") else make_answer
+        return await run_in_threadpool(lambda: make(work.describe()))

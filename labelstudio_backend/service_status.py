@@ -1,7 +1,8 @@
-"""How the parts of the service are: Redis, workers, queues, versions."""
+"""How the parts of the service are: Redis, workers, queues, versions, and what failed."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 
@@ -10,6 +11,7 @@ from redis import Redis
 from core import Predictor
 from worker import RedisUnavailable, count_waiting_jobs, list_workers, redis_errors_translated
 
+from .recent_failures import Failure, RecentFailures
 from .settings import BackendSettings
 
 # Queue keys have no expiry: a policy that evicts keys without one would lose jobs.
@@ -18,7 +20,7 @@ _DISTRIBUTIONS = ("torch", "torchvision", "rq", "redis", "efficientsam-labelstud
 
 
 def describe_service(
-    redis: Redis, predictor: Predictor, settings: BackendSettings
+    redis: Redis, predictor: Predictor, settings: BackendSettings, failures: RecentFailures
 ) -> dict[str, object]:
     """What ``GET /status`` answers; a Redis that is away is part of it, not an error."""
     status: dict[str, object] = {
@@ -29,6 +31,7 @@ def describe_service(
         "prelabel": settings.prelabel,
         "versions": {name: _find_version(name) for name in _DISTRIBUTIONS}
         | {"python": python_version()},
+        "failures": [_describe_failure(failure) for failure in failures.list()],
         "workers": [],
         "queues": {},
     }
@@ -41,6 +44,18 @@ def describe_service(
             }
     except RedisUnavailable as error:
         return status | {"redis": {"is_reachable": False, "detail": str(error)}}
+
+
+def _describe_failure(failure: Failure) -> dict[str, object]:
+    last_at = datetime.fromtimestamp(failure.last_at, tz=timezone.utc)
+    return {
+        "project": failure.project_id,
+        "task": failure.task,
+        "code": failure.code,
+        "reason": failure.reason,
+        "count": failure.count,
+        "last_at": last_at.isoformat(timespec="seconds"),
+    }
 
 
 def _describe_redis(redis: Redis) -> dict[str, object]:

@@ -65,6 +65,7 @@ def make_status(**changes: object) -> Json:
         "label_studio_url": "http://localhost:8080",
         "has_label_studio_token": True,
         "prelabel": "regions",
+        "failures": [],
         "versions": {"torch": "2.13.0", "torchvision": "0.28.0"},
         **changes,
     }

@@ -45,3 +45,33 @@ def test_the_answer_itself_is_there_for_programs(
     backend.say("GET /status", answer)
     assert esam("status", "--json") == 0
     assert json.loads(capsys.readouterr().out) == answer
+
+
+def test_status_lists_what_failed_lately(
+    backend: BackendStandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failures = [
+        {
+            "project": "3",
+            "task": 17,
+            "code": "image_missing",
+            "reason": "[gone.png] is not there; upload it again",
+            "count": 1200,
+            "last_at": "2026-01-02T03:04:05+00:00",
+        },
+        {
+            "project": None,
+            "task": None,
+            "code": "bad_label_config",
+            "reason": "no tag holds masks",
+            "count": 1,
+            "last_at": "2026-01-02T03:04:05+00:00",
+        },
+    ]
+    backend.say("GET /status", make_status(failures=failures))
+    assert esam("status") == 0
+    lines = capsys.readouterr().out.splitlines()
+    (first,) = [line for line in lines if "gone.png" in line]
+    for text in ("1,200", " 3 ", "17", "[gone.png] is not there; upload it again"):
+        assert text in first
+    assert any("no tag holds masks" in line for line in lines)

@@ -17,7 +17,13 @@ from numpy.typing import NDArray
 from pydantic import SecretStr
 
 from core import ImageEmbedding, ImageError, Predictor, Tile, load_predictor, read_image
-from labelstudio_backend import BackendSettings, ImageFetcher, PredictionService, create_app
+from labelstudio_backend import (
+    BackendSettings,
+    ImageFetcher,
+    PredictionService,
+    ProjectWork,
+    create_app,
+)
 from tests.core.lively_model import save_lively_model
 from worker import EncodeFailed
 
@@ -110,6 +116,7 @@ def serve_backend(
     predictor: Predictor,
     embeddings: InProcessEmbeddings,
     settings: BackendSettings,
+    work: ProjectWork | None = None,
     **collaborators: Any,
 ) -> Iterator[Backend]:
     """The app on a real uvicorn in a thread; ``collaborators`` are the prediction service's."""
@@ -120,7 +127,7 @@ def serve_backend(
     )
     service = PredictionService(predictor, embeddings, images, settings, **collaborators)
     config = uvicorn.Config(
-        create_app(service, settings), host="127.0.0.1", port=0, log_config=None, ws="none"
+        create_app(service, settings, work), host="127.0.0.1", port=0, log_config=None, ws="none"
     )
     server = uvicorn.Server(config)
     sock = config.bind_socket()
@@ -161,6 +168,7 @@ def run_backend(predictor: Predictor) -> Iterator[RunBackend]:
     def run(
         predictor: Predictor = predictor,
         embeddings: InProcessEmbeddings | None = None,
+        work: ProjectWork | None = None,
         collaborators: Mapping[str, Any] = MappingProxyType({}),
         **settings: Any,
     ) -> Backend:
@@ -168,6 +176,7 @@ def run_backend(predictor: Predictor) -> Iterator[RunBackend]:
             predictor,
             embeddings or InProcessEmbeddings(predictor),
             BackendSettings(**{"is_private_address_allowed": True, **settings}),
+            work,
             **collaborators,
         )
         running.append(context)

@@ -12,6 +12,7 @@ CAPTURED = Path(__file__).resolve().parents[3] / "shared" / "captured"
 
 Json = dict[str, Any]
 
+PROJECT = "2.1795393297"
 LABEL_CONFIG = """<View>
 <Image name="image" value="$image" zoom="true"/>
 <BrushLabels name="tag" toName="image"><Label value="Dog"/><Label value="Cat"/></BrushLabels>
@@ -75,7 +76,7 @@ def make_rectangle(
 
 
 def make_predict(
-    image: str, *regions: Json, label_config: str = LABEL_CONFIG, project: str = "2.1795393297"
+    image: str, *regions: Json, label_config: str = LABEL_CONFIG, project: str = PROJECT
 ) -> Json:
     """An interactive call on one task."""
     return {

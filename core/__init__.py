@@ -25,11 +25,12 @@ from .image import MAX_PIXELS, read_image
 from .mask_cleaning_config import MaskCleaning
 from .mask_prediction import MaskPrediction
 from .model import EfficientSAM, build_model
+from .picture_grid import draw_grid, shrink_to_cell
 from .predictor import ImageEmbedding, Predictor, load_predictor
 from .prompt import Prompt
 from .registry import MODELS, Architecture, ModelSpec, find_model
 from .tiles import Tile
-from .visualization import draw_masks, draw_overlay
+from .visualization import draw_masks, draw_overlay, pick_colour
 
 __all__ = [
     "MAX_PIXELS",
@@ -58,6 +59,7 @@ __all__ = [
     "build_model",
     "decode_closely",
     "draw_candidates",
+    "draw_grid",
     "draw_masks",
     "draw_overlay",
     "find_checkpoint",
@@ -65,8 +67,10 @@ __all__ = [
     "git_blob_sha1",
     "load_model_file",
     "load_predictor",
+    "pick_colour",
     "read_image",
     "save_checkpoint",
     "segment_everything",
+    "shrink_to_cell",
     "verify_checkpoint",
 ]

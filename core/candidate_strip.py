@@ -6,12 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from .picture_grid import draw_grid, shrink_to_cell
 from .prompt import Prompt
 from .visualization import draw_overlay
-
-_CELL_WIDTH_PX = 480
-_GAP_PX = 6
-_CHOSEN_RGB = (40, 200, 80)
 
 
 def draw_candidates(
@@ -33,21 +30,10 @@ def draw_candidates(
     Returns:
         An RGB picture, each cell at most 480 pixels wide.
     """
-    nothing = np.zeros(rgb.shape[:2], np.bool_)
-    cells = [_shrink(draw_overlay(rgb, nothing, prompt, "prompt"))]
-    for index, (mask, score) in enumerate(zip(candidates, scores, strict=True)):
-        caption = f"candidate {index + 1}: {score:.2f}" + (" (answer)" if index == best else "")
-        cells.append(_shrink(draw_overlay(rgb, mask, prompt, caption)))
-    width_px, height_px = cells[0].size
-    step_px = width_px + _GAP_PX
-    strip = Image.new("RGB", (step_px * len(cells) + _GAP_PX, height_px + 2 * _GAP_PX), "black")
-    chosen = (step_px * (best + 1), 0, step_px * (best + 2) + _GAP_PX, strip.height)
-    strip.paste(_CHOSEN_RGB, chosen)
-    for number, cell in enumerate(cells):
-        strip.paste(cell, (_GAP_PX + number * step_px, _GAP_PX))
-    return strip
-
-
-def _shrink(picture: Image.Image) -> Image.Image:
-    picture.thumbnail((_CELL_WIDTH_PX, picture.height))
-    return picture
+    masks = [np.zeros(rgb.shape[:2], np.bool_), *candidates]
+    captions = ["prompt"] + [
+        f"candidate {index + 1}: {score:.2f}" + (" (answer)" if index == best else "")
+        for index, score in enumerate(scores)
+    ]
+    pictures = [shrink_to_cell(draw_overlay(rgb, mask, prompt)) for mask in masks]
+    return draw_grid(pictures, captions, columns=len(masks), framed=best + 1)

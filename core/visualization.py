@@ -9,6 +9,8 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from .prompt import POSITIVE, Prompt
 
+Box = tuple[float, float, float, float]
+
 _MASK_RGB = (30, 144, 255)
 _OUTLINE_RGB = (255, 255, 255)
 _BOX_RGB = (255, 200, 0)
@@ -52,8 +54,17 @@ def draw_overlay(
     return picture
 
 
+def pick_colour(number: int) -> tuple[int, int, int]:
+    """RGB of the mask of this number, from 0, in ``draw_masks``."""
+    red, green, blue = colorsys.hsv_to_rgb((_FIRST_HUE + number * _HUE_STEP) % 1, 0.9, 1)
+    return round(255 * red), round(255 * green), round(255 * blue)
+
+
 def draw_masks(
-    rgb: NDArray[np.uint8], masks: Iterable[NDArray[np.bool_]], caption: str = ""
+    rgb: NDArray[np.uint8],
+    masks: Iterable[NDArray[np.bool_]],
+    caption: str = "",
+    boxes: Iterable[Box] = (),
 ) -> Image.Image:
     """Draw many masks, each in a colour of its own with an outline, later ones on top.
 
@@ -61,6 +72,7 @@ def draw_masks(
         rgb: (H, W, 3) uint8.
         masks: (H, W) bool each, taken one at a time; give the large ones first.
         caption: one line for the top left corner.
+        boxes: (x0, y0, x1, y1) in pixels, drawn over the masks.
 
     Returns:
         An RGB picture of the same size.
@@ -68,11 +80,12 @@ def draw_masks(
     picture = Image.fromarray(rgb)
     line_px = max(2, round(max(rgb.shape[:2]) / 400))
     for number, mask in enumerate(masks):
-        red, green, blue = colorsys.hsv_to_rgb((_FIRST_HUE + number * _HUE_STEP) % 1, 0.9, 1)
-        colour = (round(255 * red), round(255 * green), round(255 * blue))
-        _tint(picture, mask, colour, line_px)
+        _tint(picture, mask, pick_colour(number), line_px)
+    draw = ImageDraw.Draw(picture)
+    for box in boxes:
+        draw.rectangle([*box], outline=_BOX_RGB, width=line_px)
     if caption:
-        _write(ImageDraw.Draw(picture), caption, size_px=max(14, round(max(rgb.shape[:2]) / 45)))
+        _write(draw, caption, size_px=max(14, round(max(rgb.shape[:2]) / 45)))
     return picture
 
 

@@ -110,6 +110,12 @@ class FailureList(_Answer):
     failures: tuple[Failure, ...]
 
 
+class PredictedTasks(_Answer):
+    """The tasks that a run gave a prediction, in the order of their ids."""
+
+    tasks: tuple[int, ...]
+
+
 class WarmOrder(_Answer):
     """What an order to warm up started.
 

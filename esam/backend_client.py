@@ -7,7 +7,15 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from .backend_answers import BackendStatus, FailureList, Run, RunList, RunPlan, WarmOrder
+from .backend_answers import (
+    BackendStatus,
+    FailureList,
+    PredictedTasks,
+    Run,
+    RunList,
+    RunPlan,
+    WarmOrder,
+)
 from .errors import BackendAway, BackendCallError, BackendRefusal, OptionInvalid
 
 DEFAULT_URL = "http://localhost:9090"
@@ -87,6 +95,11 @@ class BackendClient:
     def find_failures(self, run_id: str) -> FailureList:
         """The tasks of a run that could not be predicted."""
         return self._read(FailureList, self.ask("GET", f"{run_path(run_id)}/failures"))
+
+    def find_predicted(self, run_id: str) -> tuple[int, ...]:
+        """The tasks that a run gave a prediction."""
+        answer = self.ask("GET", f"{run_path(run_id)}/predicted")
+        return self._read(PredictedTasks, answer).tasks
 
     def change_run(self, run_id: str, change: str, body: Mapping[str, object] | None = None) -> Run:
         """``cancel``, ``resume`` or ``retry-failed``."""

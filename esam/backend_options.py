@@ -16,6 +16,7 @@ BackendOption = Annotated[
 ProjectOption = Annotated[
     int, typer.Option("--project", help="Id of the project in Label Studio.", min=1)
 ]
+RunArgument = Annotated[str, typer.Argument(metavar="ID", help="Of `esam runs list`.")]
 UrlOption = Annotated[
     str | None,
     typer.Option(

@@ -13,6 +13,7 @@ from worker import WorkerError
 from . import (
     demo,
     doctor,
+    gallery_command,
     predict_command,
     prelabel_commands,
     server_commands,
@@ -35,6 +36,7 @@ app.command("serve")(server_commands.serve)
 app.command("worker")(server_commands.worker)
 app.command("predict")(predict_command.predict)
 app.command("prelabel")(prelabel_commands.prelabel)
+prelabel_commands.runs_app.command("gallery")(gallery_command.draw_gallery)
 app.add_typer(prelabel_commands.runs_app, name="runs")
 app.command("warm")(warm_command.warm)
 app.command("status")(status_command.status)

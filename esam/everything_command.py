@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import typer
 from numpy.typing import NDArray
+from PIL import Image
 from rich.console import Console
 from rich.progress import Progress
 
@@ -42,13 +43,19 @@ def predict_everything(
     masks = _segment(predictor, rgb, config)
     summary = f"{len(masks)} masks"
     if out:
-        # The small ones last, so that they are seen on top of what they are part of.
-        drawn = sorted(masks, key=_low_res_area, reverse=True)
-        save_picture(draw_masks(rgb, (m.mask for m in drawn), summary), out)
+        save_picture(draw_everything(rgb, masks, summary), out)
     if json_out:
         write_json(_facts(predictor, rgb, masks), json_out)
     if json_out != "-":
         typer.echo(summary + (f"\nwrote {out}" if out else ""))
+
+
+def draw_everything(
+    rgb: NDArray[np.uint8], masks: list[AutomaticMask], caption: str = ""
+) -> Image.Image:
+    """Draw all masks of an image, the small ones on top of what they are part of."""
+    drawn = sorted(masks, key=_low_res_area, reverse=True)
+    return draw_masks(rgb, (m.mask for m in drawn), caption)
 
 
 def _segment(

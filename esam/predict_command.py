@@ -1,4 +1,4 @@
-"""``esam predict``: segment one object on one image, or everything; no server needed."""
+"""``esam predict``: segment an object, everything, or a folder of images; no server needed."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,12 +22,15 @@ from core import (
 from labelstudio_backend import encode_brush_rle
 
 from .everything_command import predict_everything
+from .folder_command import FolderPrompts, predict_folder
 from .model_options import DeviceOption, ModelOption, WeightsOption, say_which_model
 from .prediction_files import save_picture, write_json
 
 
 def predict(
-    image: Annotated[Path, typer.Argument(help="The image file.")],
+    image: Annotated[
+        Path, typer.Argument(help="The image file, or a folder of images for a contact sheet.")
+    ],
     point: Annotated[
         list[str] | None, typer.Option(help="X,Y in pixels, inside the object; may repeat.")
     ] = None,
@@ -48,6 +51,10 @@ def predict(
     everything: Annotated[
         bool, typer.Option("--everything", help="All objects of the image, without a prompt.")
     ] = False,
+    boxes: Annotated[
+        Path | None,
+        typer.Option(help="Of a folder: CSV or JSON of boxes by image, in pixels."),
+    ] = None,
     points_per_side: Annotated[
         int | None,
         typer.Option(help="Of --everything's grid, default 32; 16 takes a quarter of the time."),
@@ -59,7 +66,27 @@ def predict(
     """Segment the object at a point or in a box, or everything.
 
     Example: esam predict photo.jpg --box 400,200,800,600 --point 580,350 --out overlay.png
+    Of a folder: esam predict photos/ --everything --out sheet.jpg
     """
+    if image.is_dir():
+        _refuse_options(
+            "a folder", point=point, exclude=exclude, box=box, mask=mask, candidates=candidates,
+            json=json_out,
+        )  # fmt: skip
+        if everything:
+            _refuse_options("--everything", boxes=boxes)
+        elif boxes is None:
+            raise typer.BadParameter(
+                f"{image} is a folder: add --everything, or --boxes FILE with boxes by image"
+            )
+        else:
+            _refuse_options("--boxes", points_per_side=points_per_side)
+        if out is None:
+            raise typer.BadParameter("a folder needs --out SHEET.jpg, the contact sheet")
+        prompts = FolderPrompts(boxes, points_per_side)
+        predict_folder(image, prompts, out, lambda: _load(model, weights, device))
+        return
+    _refuse_options("one image", boxes=boxes)
     if everything:
         _refuse_options(
             "--everything", point=point, exclude=exclude, box=box, mask=mask, candidates=candidates
@@ -70,12 +97,17 @@ def predict(
     rgb = read_image(image)
     if prompt:
         prompt.check_inside((rgb.shape[0], rgb.shape[1]))
-    predictor = load_predictor(model, weights, device)
-    say_which_model(predictor.spec.name, is_default=model is None and weights is None)
+    predictor = _load(model, weights, device)
     if prompt:
         _predict_object(predictor, rgb, prompt, _Files(out, candidates, mask, json_out))
     else:
         predict_everything(predictor, rgb, points_per_side, out, json_out)
+
+
+def _load(model: str | None, weights: Path | None, device: str) -> Predictor:
+    predictor = load_predictor(model, weights, device)
+    say_which_model(predictor.spec.name, is_default=model is None and weights is None)
+    return predictor
 
 
 def _refuse_options(beside: str, **options: object) -> None:

@@ -20,10 +20,19 @@ def write_json(facts: dict[str, Any], target: str) -> None:
     if target == "-":
         sys.stdout.write(text + "\n")
         return
+    write_text(text, Path(target))
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a file of text.
+
+    Raises:
+        EsamError: it cannot be written.
+    """
     try:
-        Path(target).write_text(text)
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise EsamError(f"cannot write {target}: {error.strerror}") from error
+        raise EsamError(f"cannot write {path}: {error.strerror}") from error
 
 
 def save_picture(picture: Image.Image, path: Path) -> None:

@@ -12,6 +12,7 @@ from .backend_client import DEFAULT_URL, BackendClient, run_path
 from .backend_options import (
     BackendOption,
     ProjectOption,
+    RunArgument,
     TokenOption,
     UrlOption,
     connect_backend,
@@ -34,7 +35,6 @@ class PromptSource(str, Enum):
     FILE = "file"
 
 
-RunArgument = Annotated[str, typer.Argument(metavar="ID", help="Of `esam runs list`.")]
 NoWaitOption = Annotated[
     bool, typer.Option("--no-wait", help="Return at once; the run goes on by itself.")
 ]

@@ -17,25 +17,29 @@ from .images import ImageFetcher
 from .job_resources import JobResources, set_job_resources
 from .label_config import LabelConfig, parse_label_config
 from .label_studio_account import LabelStudioAccount
-from .label_studio_answers import Project
+from .label_studio_answers import DrawnPrediction, Project
 from .label_studio_client import LabelStudioClient
 from .label_studio_session import LabelStudioSession
 from .labeled_task import LabeledTask, Prediction
-from .outputs import encode_brush_rle
+from .outputs import DrawnRegion, encode_brush_rle, read_drawn_regions
 from .prediction_service import PredictionService
 from .project_work import ProjectWork
 from .projects import Projects
+from .protocol import Task
 from .recent_failures import RecentFailures
+from .regions import clip_box
 from .settings import BackendSettings, Prelabel
 from .task_image import EmbeddingSource
 from .task_labeler import LabelingPlan, TaskLabeler, TaskPrompt
-from .task_prompts import BoxPrompt, PromptSource
+from .task_prompts import BoxPrompt, PromptSource, find_image_source
 
 __all__ = [
     "BackendError",
     "BackendSettings",
     "BackgroundRuns",
     "BoxPrompt",
+    "DrawnPrediction",
+    "DrawnRegion",
     "EmbeddingSource",
     "ImageFetcher",
     "JobResources",
@@ -60,12 +64,16 @@ __all__ = [
     "RecentFailures",
     "RunConflict",
     "RunMissing",
+    "Task",
     "TaskLabeler",
     "TaskMissing",
     "TaskPrompt",
     "WarmStart",
+    "clip_box",
     "create_app",
     "encode_brush_rle",
+    "find_image_source",
     "parse_label_config",
+    "read_drawn_regions",
     "set_job_resources",
 ]

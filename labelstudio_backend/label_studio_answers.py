@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 from pydantic import BaseModel, ConfigDict, RootModel, ValidationError
@@ -141,6 +141,22 @@ class StoredPrediction(_Answer):
 
     id: int
     model_version: str | None = None
+
+
+class DrawnPrediction(StoredPrediction):
+    """A prediction with what it draws.
+
+    Attributes:
+        score: of the whole.
+        result: its regions as Label Studio keeps them.
+    """
+
+    score: float | None = None
+    result: tuple[dict[str, Any], ...] = ()
+
+
+class DrawnPredictions(RootModel[tuple[DrawnPrediction, ...]]):
+    """Of ``/api/predictions``, with the regions."""
 
 
 class StoredPredictions(RootModel[tuple[StoredPrediction, ...]]):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from .errors import RequestInvalid
 from .label_studio_account import LabelStudioAccount
 from .label_studio_answers import (
+    DrawnPrediction,
     Project,
     ProjectAnswer,
     TaskPage,
@@ -128,6 +129,14 @@ class LabelStudioClient:
             TaskMissing: there is no task of this id.
         """
         return model_version in self._predictions.find_model_versions(task_id)
+
+    def find_prediction(self, task_id: int, model_version: str) -> DrawnPrediction | None:
+        """The latest prediction of a model version with its regions, None where there is none.
+
+        Raises:
+            TaskMissing: there is no task of this id.
+        """
+        return self._predictions.find_drawn(task_id, model_version)
 
     def post_prediction(
         self, task_id: int, project_id: int, prediction: Mapping[str, object]

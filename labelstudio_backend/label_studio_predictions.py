@@ -7,6 +7,8 @@ import httpx
 
 from .errors import PredictionRefused, ProjectMissing, TaskMissing
 from .label_studio_answers import (
+    DrawnPrediction,
+    DrawnPredictions,
     StoredPrediction,
     StoredPredictions,
     read_answer,
@@ -39,6 +41,12 @@ class PredictionStore:
         stored = self._find(task_id, patience)
         return frozenset(one.model_version for one in stored if one.model_version)
 
+    def find_drawn(self, task_id: int, model_version: str) -> DrawnPrediction | None:
+        """The latest prediction of a model version; ``LabelStudioClient.find_prediction``."""
+        found = read_answer(self._ask(task_id), DrawnPredictions).root
+        of_version = [one for one in found if one.model_version == model_version]
+        return max(of_version, key=lambda one: one.id, default=None)
+
     def post(self, task_id: int, project_id: int, prediction: Mapping[str, object]) -> None:
         """Store a prediction, once; ``LabelStudioClient.post_prediction``."""
         model_version = str(prediction["model_version"])
@@ -60,12 +68,15 @@ class PredictionStore:
             self._remove_double(task_id, model_version, posted.id)
 
     def _find(self, task_id: int, patience: Patience | None = None) -> tuple[StoredPrediction, ...]:
+        return read_answer(self._ask(task_id, patience), StoredPredictions).root
+
+    def _ask(self, task_id: int, patience: Patience | None = None) -> httpx.Response:
         # The only call that names a task alone, and the only one whose versions are exact; it
         # brings the results, too.
         response = self._session.ask("GET", _PREDICTIONS, {"task": task_id}, patience=patience)
         if response.status_code == 400 and "task" in read_refusal(response):
             raise _explain_missing_task(task_id)
-        return read_answer(response, StoredPredictions).root
+        return response
 
     def _remove_double(self, task_id: int, model_version: str, posted_id: int) -> None:
         """Delete what was just posted, when an earlier try arrived after it was looked for."""

@@ -13,7 +13,6 @@ How regions become objects:
 """
 
 import logging
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -22,10 +21,10 @@ from core import Prompt
 from .control_tag import Labels
 from .errors import PromptInvalid
 from .protocol import ContextRegion
+from .rotated_boxes import PointPx, find_corners
 
 logger = logging.getLogger(__name__)
 
-PointPx = tuple[float, float]
 BoxXyxyPx = tuple[float, float, float, float]
 
 _KEYPOINTS = ("keypointlabels", "keypoint")
@@ -189,14 +188,8 @@ def _read_rectangle(region: ContextRegion, size_hw: tuple[int, int]) -> ObjectPr
     value = region.value
     if value.x is None or value.y is None or value.width is None or value.height is None:
         raise PromptInvalid(f"the {region.type} prompt lacks one of x, y, width, height")
-    height_px, width_px = size_hw
-    x_px, y_px = value.x / 100 * width_px, value.y / 100 * height_px
-    across_px, down_px = value.width / 100 * width_px, value.height / 100 * height_px
-    # Percents are of two different lengths: only in pixels is a rotation a rotation.
-    angle = math.radians(value.rotation or 0)
-    cos, sin = math.cos(angle), math.sin(angle)
-    sides = ((0.0, 0.0), (across_px, 0.0), (across_px, down_px), (0.0, down_px))
-    corners = tuple((x_px + a * cos - d * sin, y_px + a * sin + d * cos) for a, d in sides)
+    xywh_percent = (value.x, value.y, value.width, value.height)
+    corners = find_corners(xywh_percent, value.rotation or 0, size_hw)
     xs, ys = zip(*corners, strict=True)
     return ObjectPrompt(
         read_labels(region),

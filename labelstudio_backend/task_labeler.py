@@ -32,7 +32,7 @@ from .regions import (
     group_objects,
     read_labels,
 )
-from .rotated_boxes import cut_to_corners
+from .rotated_boxes import fill_polygon
 from .task_prompts import BoxPrompt, PromptSource, find_image_source, find_region_prompts
 
 logger = logging.getLogger(__name__)
@@ -210,7 +210,7 @@ class TaskLabeler:
         if asked.corners_px is None or not self._predictor.spec.is_bounded_by_box:
             return answer.draw
         corners_px = asked.corners_px
-        return lambda: cut_to_corners(answer.draw(), corners_px)
+        return lambda: answer.draw() & fill_polygon(corners_px, answer.size_hw)
 
     def _decode_everything(
         self, prompt: TaskPrompt, embedding: ImageEmbedding

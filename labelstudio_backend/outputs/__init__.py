@@ -3,12 +3,15 @@
 from .brush import encode_brush_rle
 from .mask_regions import Region, make_regions
 from .output_tag import OutputTag, choose_output_tag, find_output_tags
+from .region_masks import DrawnRegion, read_drawn_regions
 
 __all__ = [
+    "DrawnRegion",
     "OutputTag",
     "Region",
     "choose_output_tag",
     "encode_brush_rle",
     "find_output_tags",
     "make_regions",
+    "read_drawn_regions",
 ]

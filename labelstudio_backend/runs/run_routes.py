@@ -128,6 +128,11 @@ def add_run_routes(
         """How far a run is."""
         return await run_in_threadpool(lambda: make_answer(describe(run_id)))
 
+    @app.get("/runs/{run_id}/predicted")
+    async def predicted(run_id: str) -> Response:
+        """Which tasks got a prediction."""
+        return await run_in_threadpool(lambda: make_answer({"tasks": runs.find_predicted(run_id)}))
+
     @app.get("/runs/{run_id}/failures")
     async def failures(run_id: str) -> Response:
         """Which tasks failed, and why."""

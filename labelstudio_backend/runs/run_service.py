@@ -150,6 +150,14 @@ class RunService:
         """The latest runs, newest first."""
         return [(run, self._store.progress(run.id)) for run in self._store.list_runs()]
 
+    def find_predicted(self, run_id: str) -> list[int]:
+        """The tasks that a run gave a prediction.
+
+        Raises:
+            RunMissing: there is none of this id.
+        """
+        return self._outcomes.find_done(self._store.find(run_id).id)
+
     def find_failures(self, run_id: str) -> dict[int, str]:
         """Reasons by task id.
 

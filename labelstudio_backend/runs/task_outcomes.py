@@ -45,6 +45,10 @@ class TaskOutcomes:
         """A task could not be predicted."""
         self._redis.hset(run_key(run_id, "failed"), str(task_id), reason)
 
+    def find_done(self, run_id: str) -> list[int]:
+        """Tasks that got a prediction, in the order of their ids."""
+        return sorted(map(int, self._redis.smembers(run_key(run_id, "done"))))
+
     def find_failures(self, run_id: str) -> dict[int, str]:
         """Reasons by task id, in the order of the ids."""
         failures = self._redis.hgetall(run_key(run_id, "failed"))

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from playwright.sync_api import Page
 
 from ..running_stack import RunningStack
+from .conftest import OUTPUT
 from .label_studio import LabelStudio
 from .test_api import PROMPTS, mask_of, smart_region
 
@@ -147,6 +149,31 @@ def test_prelabel_ends_complete_with_a_worker_killed_in_the_middle(
     assert counts == dict.fromkeys(tasks, 1)
     bare = find_predictions(label_studio, [task])
     assert bare == {task: []}, "a task without prompts gets no empty prediction"
+
+
+def test_the_gallery_of_a_run_shows_its_pictures_in_a_browser(
+    label_studio: LabelStudio, stack: RunningStack, photo: Path, page: Page, tmp_path: Path
+) -> None:
+    project, task = label_studio.create_project(stack.url, photo)
+    tasks = import_detected(label_studio, project, image_url(label_studio, task), 3)
+    command = esam(stack, label_studio, "prelabel", "--project", str(project))
+    output, _ = command.communicate(timeout=_TIMEOUT_S)
+    assert command.returncode == 0, output
+    run = wait_for_run(stack, project, lambda run: run["state"] == "finished")
+    file = tmp_path / "run.html"
+    command = esam(stack, label_studio, "runs", "gallery", run["id"], "--out", str(file))
+    output, _ = command.communicate(timeout=_TIMEOUT_S)
+    assert command.returncode == 0, output
+    page.goto(file.as_uri())
+    widths = page.eval_on_selector_all("img", "found => found.map(image => image.naturalWidth)")
+    assert widths == [600] * 3
+    words = page.inner_text("body")
+    for task in tasks:
+        assert f"Task {task}, score 0." in words
+    OUTPUT.mkdir(exist_ok=True)
+    page.screenshot(path=OUTPUT / "gallery.png", full_page=True)
+    page.click("img >> nth=0")
+    page.wait_for_url(f"{label_studio.url}/**")
 
 
 def test_doctor_finds_a_good_setup_good_and_names_a_wrong_token(

@@ -1,12 +1,17 @@
 """The commands for whole projects against the real service, and a stand-in for Label Studio."""
 
+import base64
+import io
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+from label_studio_sdk.converter.brush import decode_rle
 from numpy.typing import NDArray
+from PIL import Image
 
 from ..esam.backend_stand_in import make_run, make_status
 from ..esam.command_line import esam
@@ -83,6 +88,39 @@ def test_a_project_is_labelled_from_the_command_line(
     assert esam("runs", "cancel", run["id"]) == 1
     assert "is finished already" in capsys.readouterr().err
     assert {task: len(found) for task, found in label_studio.predictions.items()} == {2: 1, 3: 1}
+
+
+def test_a_gallery_shows_what_a_run_predicted_and_what_failed(
+    label_studio: ConnectedLabelStudio,
+    photo_like: NDArray[np.uint8],
+    capsys: Capture,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page, token = tmp_path_factory.mktemp("gallery") / "run.html", label_studio.token or ""
+    (run,) = ask_json(capsys, "runs", "list")["runs"]
+    assert esam("runs", "gallery", run["id"], "--out", page) == 1
+    assert "set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY" in capsys.readouterr().err
+
+    monkeypatch.setenv("LABEL_STUDIO_URL", label_studio.url)
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", token)
+    assert esam("runs", "gallery", run["id"], "--out", page) == 0
+    assert capsys.readouterr().out == f"2 of 2 tasks\nwrote {page}\n"
+    html = page.read_text()
+    assert token not in html
+    for task in (2, 3):
+        assert f'href="{label_studio.url}/projects/1/data?task={task}"' in html
+        (prediction,) = label_studio.predictions[task]
+        (region,) = prediction["result"]
+        assert f"{region['value']['brushlabels'][0]} {region['score']:.2f}" in html
+    assert "gone (404)" in html, "task 4 is listed with its reason"
+
+    pictures = re.findall(r'src="data:image/jpeg;base64,([^"]+)', html)
+    assert len(pictures) == 2
+    with Image.open(io.BytesIO(base64.b64decode(pictures[0]))) as picture:
+        changed = np.abs(np.asarray(picture).astype(int) - photo_like).mean(axis=2)
+    mask = np.reshape(decode_rle(region["value"]["rle"]), (120, 160, 4))[..., 3] > 0
+    assert changed[mask].mean() > 2 * changed[~mask].mean(), "the mask is drawn where it lies"
 
 
 def test_boxes_of_a_file_find_their_tasks(

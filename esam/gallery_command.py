@@ -1,0 +1,73 @@
+"""``esam runs gallery``: a page with what a run predicted."""
+
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+from pydantic import SecretStr
+from rich.console import Console
+from rich.progress import Progress
+
+from labelstudio_backend import LabelStudioAccount
+
+from .backend_client import DEFAULT_URL
+from .backend_options import (
+    BackendOption,
+    RunArgument,
+    TokenOption,
+    UrlOption,
+    connect_backend,
+    label_studio_fields,
+    say_command,
+)
+from .errors import OptionInvalid
+from .prediction_files import write_text
+from .run_gallery import make_gallery
+
+
+def draw_gallery(
+    run_id: RunArgument,
+    out: Annotated[Path, typer.Option(help="The page: one HTML file with all pictures in it.")],
+    limit: Annotated[
+        int, typer.Option(help="At most so many tasks, evenly spread over the run.", min=1)
+    ] = 100,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    backend: BackendOption = DEFAULT_URL,
+) -> None:
+    """Draw what a run predicted, the lowest scores first.
+
+    This command itself reads images and predictions from Label Studio, with your token.
+    """
+    with connect_backend(backend) as client:
+        run = client.find_run(run_id)
+        predicted = client.find_predicted(run_id)
+        failures = client.find_failures(run_id).failures
+        show = say_command(client.url, f"runs show {run_id}")
+    if not predicted:
+        raise OptionInvalid(f"the run {run_id} has predicted no task so far; see `{show}`")
+    account = _make_account(url or run.label_studio_url, token)
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        row = progress.add_task("drawing")
+        page = make_gallery(
+            run,
+            predicted,
+            failures,
+            account,
+            limit,
+            lambda done, total: progress.update(row, completed=done, total=total),
+        )
+    write_text(page, out)
+    typer.echo(f"{min(limit, len(predicted)):,} of {len(predicted):,} tasks\nwrote {out}")
+
+
+def _make_account(url: str | None, token: str | None) -> LabelStudioAccount:
+    fields = label_studio_fields(url, token)
+    base_url, key = fields["label_studio_url"], fields["label_studio_api_key"]
+    if base_url is None or key is None:
+        raise OptionInvalid(
+            "the pictures are read from Label Studio: set LABEL_STUDIO_URL and "
+            "LABEL_STUDIO_API_KEY, or give --url and --token"
+        )
+    return LabelStudioAccount(httpx.URL(base_url), SecretStr(key))

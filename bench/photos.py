@@ -4,6 +4,7 @@ import io
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from esam.demo_photos import photo_path
@@ -23,6 +24,20 @@ def make_photos() -> list[bytes]:
     return [
         _cut(name, _SIDES_PX[n % len(_SIDES_PX)], rng) for name in _PHOTOS for n in range(_CUTS)
     ]
+
+
+def make_photo(size_hw: tuple[int, int]) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8, a photo brought to this size."""
+    with Image.open(photo_path("chelsea.png")) as photo:
+        resized = photo.convert("RGB").resize(size_hw[::-1], Image.Resampling.LANCZOS)
+    return np.asarray(resized)
+
+
+def make_jpeg(rgb: NDArray[np.uint8]) -> bytes:
+    """An image as a file."""
+    file = io.BytesIO()
+    Image.fromarray(rgb).save(file, "JPEG", quality=_QUALITY)
+    return file.getvalue()
 
 
 def _cut(name: str, size_px: tuple[int, int], rng: np.random.Generator) -> bytes:

@@ -25,14 +25,16 @@ from pathlib import Path
 import torch
 from redis import Redis
 
-from bench.label_studio_process import LabelStudioProcess, serve_label_studio
-from bench.photos import make_photos
 from core import MODELS, build_model, find_checkpoint, load_predictor, read_image, save_checkpoint
 from esam.processes import start_process, stop_process
 from esam.redis_server import PrivateRedis
 from labelstudio_backend.runs import RunOptions, RunService, RunState
 from labelstudio_backend.runs.run_store import CHUNK_TASKS
 from worker import connect_redis, list_workers
+
+from .label_studio_process import LabelStudioProcess, serve_label_studio
+from .photos import make_photos
+from .report import Row
 
 _SIZES = {"nano": (100, 1000, 10_000), "vitt": (100,)}
 _ENCODE_FOR_S = 20.0
@@ -156,6 +158,39 @@ def _find_weights(model: str, folder: Path) -> Path:
     return path
 
 
+def _measure(model: str, sizes: Sequence[int]) -> Iterator[tuple[RunFigures, float, float]]:
+    """The figures of each size with the encoder's images a second before and after."""
+    photos = make_photos()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        weights = _find_weights(model, folder)
+        server = stack.enter_context(PrivateRedis())
+        redis = connect_redis(server.url)
+        stack.callback(redis.close)
+        # Without tiles: they are encodes more than one an image.
+        runs = RunService(redis, load_predictor(model, weights), has_tiles=False)
+        worker = stack.enter_context(_serving_worker(model, weights, server.url, redis))
+        before = measure_encoder(model, weights, photos)
+        for tasks in sizes:
+            with serve_label_studio(photos, tasks) as label_studio:
+                figures = measure_run(runs, label_studio, tasks, worker, server.pid)
+            after = measure_encoder(model, weights, photos)
+            yield figures, before, after
+            before = after
+
+
+def measure_prelabel() -> Iterator[Row]:
+    """Rows of both models, with small projects."""
+    for model, tasks in (("nano", 1000), ("vitt", 70)):
+        for figures, before, after in _measure(model, [tasks]):
+            yield Row(
+                f"prelabel.{model}", figures.images_per_s / statistics.mean((before, after)), "x",
+                "more", 0.9,
+                f"{tasks:,} tasks, {figures.images_per_s:.2f} images/s, beside the encoder "
+                f"alone, {before:.2f} before and {after:.2f} after",
+            )  # fmt: skip
+
+
 def _show(figures: RunFigures, before: float, after: float) -> str:
     ratio = figures.images_per_s / statistics.mean((before, after))
     memory = [
@@ -177,27 +212,13 @@ def main() -> None:
     sizes = [int(x) for x in options.tasks.split(",")] if options.tasks else _SIZES[options.model]
     if min(sizes) < CHUNK_TASKS + 2:
         parser.error(f"the first {CHUNK_TASKS} tasks are left out: give more")
-    photos = make_photos()
     print(f"{options.model}, {os.cpu_count()} cores, {torch.get_num_threads()} threads of torch\n")
     print(
         "| tasks | encoder before / after, images/s | run, images/s | ratio | ms/task "
         "| worker MiB start / most / end | Redis MiB start / most / end |\n" + 7 * "|---" + "|"
     )
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        weights = _find_weights(options.model, folder)
-        server = stack.enter_context(PrivateRedis())
-        redis = connect_redis(server.url)
-        stack.callback(redis.close)
-        runs = RunService(redis, load_predictor(options.model, weights))
-        worker = stack.enter_context(_serving_worker(options.model, weights, server.url, redis))
-        before = measure_encoder(options.model, weights, photos)
-        for tasks in sizes:
-            with serve_label_studio(photos, tasks) as label_studio:
-                figures = measure_run(runs, label_studio, tasks, worker, server.pid)
-            after = measure_encoder(options.model, weights, photos)
-            print(_show(figures, before, after), flush=True)
-            before = after
+    for figures, before, after in _measure(options.model, sizes):
+        print(_show(figures, before, after), flush=True)
 
 
 if __name__ == "__main__":

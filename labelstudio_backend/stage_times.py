@@ -29,6 +29,10 @@ class StageTimes:
             self._count_innermost()
             self._open.pop()
 
+    def add(self, stage: str, spent_ms: float) -> None:
+        """Add what another process measured; it lies within a stage of this one."""
+        self._times_ms[stage] = self._times_ms.get(stage, 0.0) + spent_ms
+
     def _count_innermost(self) -> None:
         now = self._clock()
         if self._open:

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from core import ImageEmbedding, Tile
@@ -27,6 +27,7 @@ class EmbeddingSource(Protocol):
         tile: Tile | None = None,
         timeout_s: float,
         priority: str = INTERACTIVE,
+        on_encoded: Callable[[Mapping[str, float]], None] | None = None,
     ) -> ImageEmbedding:
         """The embedding of an image, or of a tile of it, encoded at once if need be."""
 
@@ -48,7 +49,7 @@ class TaskImage:
         task_id: the task.
         deadline: when whoever asks has to be answered, by the clock.
         priority: the queue of an encode job that has to be made.
-        times: gets the stages ``image`` and ``embedding``.
+        times: gets the stages ``image`` and ``embedding``, and what a worker did in the latter.
         clock: monotonic seconds.
     """
 
@@ -95,11 +96,19 @@ class TaskImage:
             )
         with self._times.measure("embedding"):
             embedding = self._embeddings.get_or_encode(
-                found, tile=tile, timeout_s=remaining_s, priority=self._priority
+                found,
+                tile=tile,
+                timeout_s=remaining_s,
+                priority=self._priority,
+                on_encoded=self._add_worker_times,
             )
             if self._alias and self._sha256:
                 self._embeddings.save_alias(self._alias, self._sha256)
         return embedding
+
+    def _add_worker_times(self, times_ms: Mapping[str, float]) -> None:
+        for stage, spent_ms in times_ms.items():
+            self._times.add(f"worker_{stage}", spent_ms)
 
     def _find(self, tile: Tile | None) -> ImageEmbedding | bytes:
         """The embedding, else the content, which is not read when its host says it is the same."""

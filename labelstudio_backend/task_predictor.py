@@ -30,7 +30,7 @@ class Attempt:
         account: the project's Label Studio.
         deadline: when whoever asks has to be answered, by the predictor's clock.
         priority: the queue of an encode job that has to be made.
-        times: gets the stages ``image``, ``embedding``, ``decode`` and ``mask``.
+        times: gets the stages ``image``, ``embedding``, ``decode``, ``resize`` and ``write``.
         call: the click that it is for; None where the answer is wanted in any case.
     """
 
@@ -91,8 +91,7 @@ class TaskPredictor:
             attempt.call.check_wanted()
         with times.measure("decode"):
             labeled = labeler.label(prompt, embedding, partial(_look_closer, image, attempt))
-        with times.measure("mask"):
-            prediction = labeled.to_prediction()
+        prediction = labeled.to_prediction(times)
         logger.info(
             "prediction %s prompts=%d objects=%d regions=%d score=%.3f %s",
             attempt.subject,

@@ -11,6 +11,7 @@ from redis import Redis
 
 from core import Predictor
 
+from .embedding_codec import EmbeddingDtype
 from .errors import NotAWorker
 from .job_queue import is_urgent_waiting
 
@@ -23,11 +24,13 @@ class WorkerContext:
         predictor: the model on this process's device.
         redis: where jobs, embeddings and runs live.
         is_stopping: whether this process was told to stop.
+        embedding_dtype: of the embeddings that it puts into the cache.
     """
 
     predictor: Predictor
     redis: Redis
     is_stopping: Callable[[], bool] = lambda: False
+    embedding_dtype: EmbeddingDtype = "float16"
 
     def should_yield(self, queue: str) -> bool:
         """Whether a long job of this queue should hand back what it has not begun.

@@ -8,7 +8,7 @@ from redis import Redis
 
 from core import ImageEmbedding
 
-from .embedding_codec import pack_embedding, unpack_embedding
+from .embedding_codec import EmbeddingDtype, pack_embedding, unpack_embedding
 from .errors import EmbeddingFormatError
 from .keys import EMBEDDING_TTL_S
 from .redis_connection import as_bytes
@@ -25,10 +25,19 @@ class EmbeddingCache(Protocol):
 
 
 class RedisEmbeddingCache:
-    """Embeddings that all processes share. A value that cannot be read is a miss."""
+    """Embeddings that all processes share. A value that cannot be read is a miss.
 
-    def __init__(self, redis: Redis, ttl_s: int = EMBEDDING_TTL_S) -> None:
+    Args:
+        redis: where they are kept.
+        dtype: of those that are put; any is read.
+        ttl_s: how long they are kept after they were last used.
+    """
+
+    def __init__(
+        self, redis: Redis, dtype: EmbeddingDtype = "float16", ttl_s: int = EMBEDDING_TTL_S
+    ) -> None:
         self._redis = redis
+        self._dtype = dtype
         self._ttl_s = ttl_s
 
     def get(self, key: str) -> ImageEmbedding | None:
@@ -43,8 +52,8 @@ class RedisEmbeddingCache:
             return None
 
     def put(self, key: str, embedding: ImageEmbedding) -> None:
-        """Keep an embedding as float16."""
-        self._redis.set(key, pack_embedding(embedding), ex=self._ttl_s)
+        """Keep an embedding."""
+        self._redis.set(key, pack_embedding(embedding, self._dtype), ex=self._ttl_s)
 
 
 class ProcessEmbeddingCache:

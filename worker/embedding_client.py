@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import astuple
 from uuid import uuid4
 
@@ -79,6 +80,7 @@ class EmbeddingClient:
         tile: Tile | None = None,
         priority: str = INTERACTIVE,
         timeout_s: float = 90.0,
+        on_encoded: Callable[[Mapping[str, float]], None] | None = None,
     ) -> ImageEmbedding:
         """The embedding of an image, made by a worker when nobody has it yet.
 
@@ -87,6 +89,7 @@ class EmbeddingClient:
             tile: the part of it to encode; None for all of it.
             priority: the queue of a job that has to be made.
             timeout_s: how long to wait for a worker.
+            on_encoded: told of the worker's milliseconds by stage, when it was waited for.
 
         Raises:
             EncodeFailed: the worker could not encode it; the message is its reason.
@@ -99,7 +102,9 @@ class EmbeddingClient:
         while (embedding := self.find(image_sha256, tile)) is None:
             with redis_errors_translated(self._redis):
                 job = self._join_or_enqueue(image, image_sha256, tile, priority)
-                self._wait(job, deadline)
+                times_ms = self._wait(job, deadline)
+            if on_encoded and times_ms:
+                on_encoded(times_ms)
         return embedding
 
     def has(self, image_sha256: str) -> bool:
@@ -159,8 +164,11 @@ class EmbeddingClient:
                 except WatchError:
                     continue
 
-    def _wait(self, job: Job, deadline: float) -> None:
+    def _wait(self, job: Job, deadline: float) -> Mapping[str, float]:
         """Block until the job has a result or is lost; wakes on a result, does not poll for it.
+
+        Returns:
+            The worker's milliseconds by stage.
 
         Raises:
             EncodeFailed, EncodeTimeout, NoWorker: as ``get_or_encode``.
@@ -171,11 +179,11 @@ class EmbeddingClient:
             if result is not None:
                 if result.type is not Result.Type.SUCCESSFUL:
                     raise EncodeFailed(_reason(result))
-                return
+                return result.return_value or {}
             if _is_lost(self._redis, job):
                 logger.warning("job lost with its worker job=%s; it is made anew", job.id)
                 job.delete()
-                return
+                return {}
             if time.monotonic() - started > _NO_WORKER_GRACE_S and not self.worker_count():
                 raise NoWorker(
                     "no worker is running, so the image cannot be encoded; "

@@ -1,33 +1,51 @@
-"""Embeddings as bytes: a small versioned header and the raw float16 array, never pickle.
+"""Embeddings as bytes: a small versioned header and the raw array, never pickle.
 
 4 bytes  magic "ESAM"
 1 byte   version of this layout
-1 byte   dtype: 1 = little-endian float16
+1 byte   dtype: 1 = float16, 2 = int8 with a scale a channel; all little-endian
 3 × u16  channels, height, width of the array
 2 × u32  height, width of the original image, pixels
+
+What follows is the array, and before it, where it is int8, one float32 scale a channel.
 """
 
 import struct
+from typing import Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from core import ImageEmbedding
 
 from .errors import EmbeddingFormatError
 
+EmbeddingDtype = Literal["float16", "int8"]
+"""int8 takes half the room; what that does to masks is in docs/performance.md."""
+
 _HEADER = struct.Struct("<4sBB3H2I")
 _MAGIC = b"ESAM"
 _VERSION = 1
-_FLOAT16 = 1
-_DTYPE = np.dtype("<f2")
+_CODES: dict[EmbeddingDtype, int] = {"float16": 1, "int8": 2}
+_FLOAT16 = np.dtype("<f2")
+_SCALE = np.dtype("<f4")
+_MOST_INT8 = 127
 
 
-def pack_embedding(embedding: ImageEmbedding) -> bytes:
-    """Serialise an embedding: 22 bytes of header, then 2 bytes a number."""
-    features = embedding.features.detach().to("cpu", torch.float16).contiguous().numpy()
-    header = _HEADER.pack(_MAGIC, _VERSION, _FLOAT16, *features.shape, *embedding.original_size_hw)
-    return header + features.astype(_DTYPE, copy=False).tobytes()
+def pack_embedding(embedding: ImageEmbedding, dtype: EmbeddingDtype = "float16") -> bytes:
+    """Serialise an embedding: 22 bytes of header, then 2 bytes a number, or 1 with ``int8``."""
+    features = embedding.features.detach().to("cpu")
+    header = _HEADER.pack(
+        _MAGIC, _VERSION, _CODES[dtype], *features.shape, *embedding.original_size_hw
+    )
+    if dtype == "float16":
+        halves = features.to(torch.float16).contiguous().numpy()
+        return header + halves.astype(_FLOAT16, copy=False).tobytes()
+    exact: NDArray[np.float32] = features.float().contiguous().numpy()
+    most = np.abs(exact).max(axis=(1, 2), initial=0)
+    scales = (np.where(most > 0, most, 1) / _MOST_INT8).astype(_SCALE)
+    small = np.rint(exact / scales[:, None, None]).astype(np.int8)
+    return header + scales.tobytes() + small.tobytes()
 
 
 def unpack_embedding(value: bytes) -> ImageEmbedding:
@@ -41,16 +59,24 @@ def unpack_embedding(value: bytes) -> ImageEmbedding:
     """
     if len(value) < _HEADER.size:
         raise EmbeddingFormatError(f"{len(value)} bytes are too few for an embedding")
-    magic, version, dtype, channels, rows, columns, height, width = _HEADER.unpack_from(value)
-    if (magic, version, dtype) != (_MAGIC, _VERSION, _FLOAT16):
+    magic, version, code, channels, rows, columns, height, width = _HEADER.unpack_from(value)
+    if (magic, version) != (_MAGIC, _VERSION) or code not in _CODES.values():
         raise EmbeddingFormatError(
             f"not an embedding of layout {_VERSION}: magic {magic!r}, version {version}, "
-            f"dtype {dtype}"
+            f"dtype {code}"
         )
-    expected_bytes = channels * rows * columns * _DTYPE.itemsize
+    shape = (channels, rows, columns)
+    is_small = code == _CODES["int8"]
+    scales_bytes = channels * _SCALE.itemsize if is_small else 0
+    expected_bytes = scales_bytes + channels * rows * columns * (1 if is_small else 2)
     if len(value) - _HEADER.size != expected_bytes:
         raise EmbeddingFormatError(
             f"the embedding is cut off: {len(value) - _HEADER.size} bytes of {expected_bytes}"
         )
-    features = np.frombuffer(value, _DTYPE, offset=_HEADER.size).reshape(channels, rows, columns)
-    return ImageEmbedding(torch.from_numpy(features.copy()), (height, width))
+    if is_small:
+        scales = np.frombuffer(value, _SCALE, channels, _HEADER.size)
+        small = np.frombuffer(value, np.int8, offset=_HEADER.size + scales_bytes).reshape(shape)
+        features = (small * scales[:, None, None]).astype(np.float16)
+    else:
+        features = np.frombuffer(value, _FLOAT16, offset=_HEADER.size).reshape(shape).copy()
+    return ImageEmbedding(torch.from_numpy(features), (height, width))

@@ -12,6 +12,7 @@ from rq import Worker
 from core import Predictor
 
 from .context import WorkerContext, set_context
+from .embedding_codec import EmbeddingDtype
 from .keys import QUEUES
 from .redis_connection import redis_errors_translated
 from .rq_worker import EncodeWorker
@@ -57,7 +58,7 @@ def start_worker(settings: WorkerSettings) -> None:
         predictor = settings.load()
     while True:
         try:
-            _serve(redis, predictor)
+            _serve(redis, predictor, settings.embedding_dtype)
         except RedisError as error:
             logger.warning("Redis went away (%s); waiting for it", type(error).__name__)
             time.sleep(_REDIS_AWAY_S)
@@ -75,7 +76,7 @@ def list_workers(redis: Redis) -> Sequence[WorkerStatus]:
     return found
 
 
-def _serve(redis: Redis, predictor: Predictor) -> None:
+def _serve(redis: Redis, predictor: Predictor, dtype: EmbeddingDtype) -> None:
     worker = EncodeWorker(
         redis,
         {
@@ -84,7 +85,7 @@ def _serve(redis: Redis, predictor: Predictor) -> None:
             "embedding_identity": predictor.embedding_identity,
         },
     )
-    set_context(WorkerContext(predictor, redis, lambda: worker.is_stop_requested))
+    set_context(WorkerContext(predictor, redis, lambda: worker.is_stop_requested, dtype))
     logger.info(
         "worker ready: model=%s device=%s queues=%s",
         predictor.model_version, predictor.device, ",".join(QUEUES),

@@ -4,6 +4,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from uuid import uuid4
 
 from redis import Redis
@@ -19,7 +20,9 @@ from .redis_connection import as_bytes
 logger = logging.getLogger(__name__)
 
 
-def encode_image(image_sha256: str, model_identity: str, tile: Sequence[int] | None = None) -> None:
+def encode_image(
+    image_sha256: str, model_identity: str, tile: Sequence[int] | None = None
+) -> dict[str, float]:
     """Encode the image under ``image_key`` and put its embedding into the cache.
 
     Safe to repeat: an embedding that is there already is not made again.
@@ -28,6 +31,9 @@ def encode_image(image_sha256: str, model_identity: str, tile: Sequence[int] | N
         image_sha256: of the image file.
         model_identity: whose embedding is asked for.
         tile: (x0, y0, width, height) in original pixels of the part to encode; None for all of it.
+
+    Returns:
+        Milliseconds by stage; none where the embedding was there already.
 
     Raises:
         EncodeFailed: this worker has another model, or the image is gone from Redis.
@@ -44,8 +50,9 @@ def encode_image(image_sha256: str, model_identity: str, tile: Sequence[int] | N
                 f"this worker has the model {predictor.embedding_identity!r}, the backend asked "
                 f"for {model_identity!r}; start both with the same model and weights"
             )
-        if not redis.exists(embedding_key(model_identity, view)):
-            _encode(context, view, _take_image(redis, view), part)
+        if redis.exists(embedding_key(model_identity, view)):
+            return {}
+        return _encode(context, view, _take_image(redis, view), part)
     finally:
         # Whoever comes next finds the embedding, or starts a job of its own.
         redis.delete(flight_key(model_identity, view))
@@ -82,19 +89,27 @@ def encode_here(context: WorkerContext, content: bytes, job_id: str | None = Non
 def keep_embedding(context: WorkerContext, view: str, embedding: ImageEmbedding) -> None:
     """Put an embedding that this process made into the cache of all."""
     key = embedding_key(context.predictor.embedding_identity, view)
-    RedisEmbeddingCache(context.redis).put(key, embedding)
+    RedisEmbeddingCache(context.redis, context.embedding_dtype).put(key, embedding)
 
 
-def _encode(context: WorkerContext, view: str, content: bytes, tile: Tile | None = None) -> None:
-    started = time.perf_counter()
+def _encode(
+    context: WorkerContext, view: str, content: bytes, tile: Tile | None = None
+) -> dict[str, float]:
+    """Read, encode, store; milliseconds of each."""
+    moments = [time.perf_counter()]
     rgb = read_image(content)
-    embedding = context.predictor.encode(tile.crop(rgb) if tile else rgb)
+    part = tile.crop(rgb) if tile else rgb
+    moments.append(time.perf_counter())
+    embedding = context.predictor.encode(part)
+    moments.append(time.perf_counter())
     keep_embedding(context, view, embedding)
-    spent_ms = 1000 * (time.perf_counter() - started)
+    moments.append(time.perf_counter())
+    spent_ms = [1000 * (after - before) for before, after in pairwise(moments)]
     logger.info(
-        "encoded image=%.12s tile=%s size_hw=%s ms=%.0f",
-        view, view.partition("@")[2] or "whole", embedding.original_size_hw, spent_ms,
+        "encoded image=%.12s tile=%s size_hw=%s read_ms=%.1f encode_ms=%.1f store_ms=%.1f",
+        view, view.partition("@")[2] or "whole", embedding.original_size_hw, *spent_ms,
     )  # fmt: skip
+    return dict(zip(("read", "encode", "store"), spent_ms, strict=True))
 
 
 def _take_image(redis: Redis, view: str) -> bytes:

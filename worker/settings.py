@@ -10,6 +10,7 @@ from redis import Redis
 
 from core import Predictor, load_predictor
 
+from .embedding_codec import EmbeddingDtype
 from .redis_connection import connect_redis
 
 
@@ -22,6 +23,7 @@ class WorkerSettings(BaseSettings):
         weights: checkpoint file; unset looks in the weights folder.
         device: torch device.
         dtype: ``float32``, ``bfloat16`` or ``float16``.
+        embedding_dtype: ``float16``, or ``int8`` in half the room.
         min_part_share: specks and holes of a mask below this share of its area go, from 0 to 1;
             unset takes what suits the model.
         has_clicked_parts_only: whether, of a mask that was clicked, only the clicked parts stay;
@@ -38,6 +40,7 @@ class WorkerSettings(BaseSettings):
     weights: Path | None = Field(None, validation_alias="ESAM_WEIGHTS")
     device: str = Field("cpu", validation_alias=AliasChoices("ESAM_DEVICE", "DEVICE"))
     dtype: str = Field("float32", validation_alias="ESAM_DTYPE")
+    embedding_dtype: EmbeddingDtype = Field("float16", validation_alias="ESAM_EMBEDDING_DTYPE")
     min_part_share: Annotated[float, Field(ge=0, lt=1)] | None = Field(
         None, validation_alias="ESAM_MIN_PART_SHARE"
     )

@@ -59,6 +59,7 @@ class InProcessEmbeddings:
         tile: Tile | None = None,
         priority: str = "interactive",
         timeout_s: float = 90.0,
+        on_encoded: Callable[[Mapping[str, float]], None] | None = None,
     ) -> ImageEmbedding:
         assert timeout_s > 0
         key = hashlib.sha256(image).hexdigest(), tile

@@ -99,7 +99,7 @@ def _measure_decoder(predictor: Predictor, published: PublishedModel) -> Iterato
     name = predictor.spec.name
     size_hw = SIZES_HW["1080p"]
     embedding = predictor.encode(make_photo(size_hw))
-    features = embedding.features[None]
+    features = embedding.features
     prompt = make_prompt(size_hw)
     points, labels = (
         torch.from_numpy(x)[None]
@@ -137,7 +137,7 @@ def _measure_rle(
     size_hw = SIZES_HW[size_name]
     photo = make_photo(size_hw)
     embedding = predictor.encode(photo)
-    features = embedding.features[None]
+    features = embedding.features
     prompt = make_prompt(size_hw)
     points, labels = (
         torch.from_numpy(x)[None]
@@ -146,7 +146,7 @@ def _measure_rle(
 
     def as_published() -> list[int]:
         logits, iou = published.decode(features, points, labels)
-        mask = resize_all(logits[0, 0], iou[0, 0], size_hw)
+        mask = resize_all(logits, iou, size_hw)
         rle: list[int] = mask2rle(mask.astype(np.uint8) * 255)
         return rle
 
@@ -180,7 +180,7 @@ def _to_tensors(
     prompt: Prompt, size_hw: tuple[int, int], predictor: Predictor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     points, labels = prompt.to_slots(size_hw, predictor.architecture.image_size)
-    return torch.from_numpy(points)[None], torch.from_numpy(labels)[None]
+    return torch.from_numpy(points[0]), torch.from_numpy(labels[0])
 
 
 def _inferring(work: Callable[[], object]) -> Callable[[], object]:

@@ -6,18 +6,23 @@ one is chosen. The numbers are those of the product; ``tests/bench`` compares th
 """
 
 import copy
+import math
+from collections.abc import Iterable, Sequence
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core import Predictor
 from core.image_encoder import SelfAttention
 from core.mask_decoder import MaskDecoder
 from core.model import EfficientSAM
-from core.two_way_transformer import Attention
+from core.two_way_transformer import Attention, TwoWayBlock, TwoWayTransformer
+
+_HEADS = 8
 
 
 class PlainSelfAttention(SelfAttention):
@@ -28,46 +33,65 @@ class PlainSelfAttention(SelfAttention):
         b, n, c = x.shape
         qkv = self.qkv(x).reshape(b, n, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
         q, k, v = qkv[0], qkv[1], qkv[2]
-        scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
+        scores = (q @ k.transpose(-2, -1)) * q.shape[-1] ** -0.5
         return self.proj((scores.softmax(dim=-1) @ v).transpose(1, 2).reshape(b, n, c))
 
 
-class PlainAttention(Attention):
-    """The decoder's attention, likewise."""
-
-    def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """(B, Q, L, C), (B, Q, S, C), (B, Q, S, C) → (B, Q, L, C)."""
-        q, k, v = (
-            self._split(self.q_proj(q)),
-            self._split(self.k_proj(k)),
-            self._split(self.v_proj(v)),
-        )
-        scores = q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5
-        return self.out_proj((scores.softmax(dim=-1) @ v).transpose(2, 3).flatten(3))
+def attend(attention: Attention, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """The decoder's attention, likewise: (L, C), (S, C), (S, C) → (L, C)."""
+    q, k, v = (
+        project(x).unflatten(1, (_HEADS, -1)).transpose(0, 1)
+        for project, x in ((attention.q_proj, q), (attention.k_proj, k), (attention.v_proj, v))
+    )
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    return attention.out_proj((scores.softmax(dim=-1) @ v).transpose(0, 1).flatten(1))
 
 
-class PlainMaskDecoder(MaskDecoder):
-    """All four masks, upscaled as an image by transposed convolutions."""
+def transform(
+    transformer: TwoWayTransformer, tokens: Tensor, cells: Tensor, cell_position: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Tokens (T, C) and cells (N, C) with position (N, C) read each other."""
+    token_position = tokens
+    for number, block in enumerate(cast("Iterable[TwoWayBlock]", transformer.layers)):
+        if number:
+            tokens = tokens + token_position
+        tokens = block.norm1(tokens + attend(block.self_attn, tokens, tokens, tokens))
+        q, k = tokens + token_position, cells + cell_position
+        tokens = block.norm2(tokens + attend(block.cross_attn_token_to_image, q, k, cells))
+        tokens = block.norm3(tokens + block.mlp(tokens))
+        q, k = cells + cell_position, tokens + token_position
+        cells = block.norm4(cells + attend(block.cross_attn_image_to_token, q, k, tokens))
+    q, k = tokens + token_position, cells + cell_position
+    attended = attend(transformer.final_attn_token_to_image, q, k, cells)
+    return transformer.norm_final_attn(tokens + attended), cells
 
-    def forward(
-        self, embedding: Tensor, prompt_tokens: Tensor, cell_position: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """One image and one prompt: (1, C, grid, grid), (1, 1, 6, C), (N, C)."""
-        own = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
-        tokens = torch.cat([own[None, None], prompt_tokens], dim=2)
-        cells = embedding.flatten(2).transpose(1, 2)[:, None]
-        tokens, cells = self.transformer(tokens, cells, cell_position)
-        image = cells[:, 0].transpose(1, 2).unflatten(2, (self.grid, self.grid))
-        first, second = self.final_output_upscaling_layers
-        image = first[0](image)
-        image = F.gelu(F.group_norm(image, 1, first[1].weight, first[1].bias, first[1].eps))
-        image = F.gelu(second[0](image))
-        kernels = torch.stack(
-            [mlp(tokens[:, 0, 1 + i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)], 1
-        )
-        masks = (kernels @ image.flatten(2)).unflatten(2, image.shape[2:])
-        iou = self.iou_prediction_head(tokens[:, :, 0])
-        return masks[:, None, 1:], iou[..., 1:]
+
+def decode_masks(
+    decoder: MaskDecoder, embedding: Tensor, prompt_tokens: Tensor, cell_position: Tensor
+) -> tuple[Tensor, Tensor]:
+    """All four masks, upscaled as an image by transposed convolutions.
+
+    Args:
+        decoder: whose weights are used.
+        embedding: (C, grid, grid).
+        prompt_tokens: (6, C).
+        cell_position: (N, C).
+
+    Returns:
+        Logits (3, L, L) and predicted IoU (3,).
+    """
+    own = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
+    tokens = torch.cat([own, prompt_tokens])
+    cells = embedding.flatten(1).transpose(0, 1)
+    tokens, cells = transform(decoder.transformer, tokens, cells, cell_position)
+    image = cells.transpose(0, 1).reshape(1, *embedding.shape)
+    first, second = cast("Sequence[nn.Sequential]", decoder.final_output_upscaling_layers)
+    image, norm = first[0](image), cast("nn.GroupNorm", first[1])
+    image = F.gelu(F.group_norm(image, 1, norm.weight, norm.bias, norm.eps))
+    image = F.gelu(second[0](image))[0]
+    kernels = [mlp(tokens[1 + i]) for i, mlp in enumerate(decoder.output_hypernetworks_mlps)]
+    masks = (torch.stack(kernels) @ image.flatten(1)).unflatten(1, image.shape[1:])
+    return masks[1:], decoder.iou_prediction_head(tokens[0])[1:]
 
 
 class PublishedModel:
@@ -80,10 +104,8 @@ class PublishedModel:
     def __init__(self, predictor: Predictor) -> None:
         self._model: EfficientSAM = copy.deepcopy(predictor._model)
         for module in self._model.modules():
-            for plain in (PlainSelfAttention, PlainAttention, PlainMaskDecoder):
-                if type(module) is plain.__base__:
-                    module.__class__ = plain
-        self._size = predictor.architecture.image_size
+            if type(module) is SelfAttention:
+                module.__class__ = PlainSelfAttention
 
     @torch.inference_mode()
     def encode(self, image: Tensor) -> Tensor:
@@ -91,9 +113,11 @@ class PublishedModel:
         return self._model.encode(image)
 
     @torch.inference_mode()
-    def decode(self, embedding: Tensor, points: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """(1, C, grid, grid), (1, 1, 6, 2), (1, 1, 6) → logits (1, 1, 3, L, L), IoU (1, 1, 3)."""
-        return self._model.decode(embedding, points, labels)
+    def decode(self, features: Tensor, points: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """(C, grid, grid), (6, 2), (6,) → logits (3, L, L) and predicted IoU (3,)."""
+        encoder = self._model.prompt_encoder
+        tokens = encoder(points, labels)
+        return decode_masks(self._model.mask_decoder, features, tokens, encoder.image_positions())
 
 
 @torch.inference_mode()

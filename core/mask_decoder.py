@@ -8,10 +8,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .registry import Architecture
-from .two_way_transformer import TokenFeedForward, TwoWayTransformer
+from .two_way_transformer import ImageCells, TokenFeedForward, TwoWayTransformer
 
 CANDIDATES = 3
 """Masks of the answer. Token 0 of the saved four is for single-mask use and is not decoded."""
+
+_HALVES_AT_ONCE = 4096
 
 
 class WholeNorm(nn.GroupNorm):
@@ -48,15 +50,25 @@ class MaskDecoder(nn.Module):
         )
         self.iou_prediction_head = TokenFeedForward(width, width, CANDIDATES + 1, hidden_layers=2)
 
+    def prepare(self, embedding: Tensor, cell_position: Tensor) -> ImageCells:
+        """Compute once what all prompts on an image share.
+
+        Args:
+            embedding: (B, C, grid, grid).
+            cell_position: (N, C) position features of the cells.
+        """
+        cells = embedding.flatten(2).transpose(1, 2).unsqueeze(1).contiguous()  # Bx1xNxC
+        return self.transformer.prepare(cells, cell_position)
+
     def forward(
-        self, embedding: Tensor, prompt_tokens: Tensor, cell_position: Tensor
+        self, image: ImageCells, prompt_tokens: Tensor, repeats: int = 1
     ) -> tuple[Tensor, Tensor]:
         """Decode Q prompts on each of B images in one pass.
 
         Args:
-            embedding: (B, C, grid, grid).
-            prompt_tokens: (B, Q, 6, C).
-            cell_position: (N, C) position features of the cells.
+            image: what ``prepare`` made.
+            prompt_tokens: (B, Q, S, C) of S slots.
+            repeats: how many equal slots the last of them stands for.
 
         Returns:
             Logits (B, Q, 3, 4·grid, 4·grid) and predicted IoU (B, Q, 3).
@@ -64,13 +76,21 @@ class MaskDecoder(nn.Module):
         b, prompts = prompt_tokens.shape[:2]
         own = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
         tokens = torch.cat([own.expand(b, prompts, -1, -1), prompt_tokens], dim=2)
-        cells = embedding.flatten(2).transpose(1, 2).unsqueeze(1).contiguous()  # Bx1xNxC
-        tokens, cells = self.transformer(tokens, cells, cell_position)
-        pixels = self._upscale(cells.flatten(0, 1))  # (B*Q)x16NxC/8
+        tokens, cells = self.transformer(tokens, image, repeats)
         kernels = torch.stack(
             [self.output_hypernetworks_mlps[i](tokens[:, :, 1 + i]) for i in self._answer()], dim=2
         ).flatten(0, 1)  # (B*Q)x3xC/8
-        logits = self._to_rows(kernels @ pixels.transpose(1, 2)).unflatten(0, (b, prompts))
+        first, second = cast("Iterable[nn.Sequential]", self.final_output_upscaling_layers)
+        halves = _upscale(first, cells.flatten(0, 1))  # (B*Q)x4NxC/4
+        # In parts that fit into a processor's cache: the pixels are by far the largest tensor.
+        quarters = torch.cat(
+            [
+                kernels @ _upscale(second, part).transpose(1, 2)
+                for part in halves.split(_HALVES_AT_ONCE, dim=1)
+            ],
+            dim=2,
+        )
+        logits = self._to_rows(quarters).unflatten(0, (b, prompts))
         iou = self.iou_prediction_head(tokens[:, :, 0])
         return logits, iou[..., 1:]
 
@@ -78,23 +98,22 @@ class MaskDecoder(nn.Module):
     def _answer() -> range:
         return range(1, CANDIDATES + 1)
 
-    def _upscale(self, cells: Tensor) -> Tensor:
-        """(B*Q, N, C) → (B*Q, 16·N, C/8): each cell's four quarters, each quarter's four.
-
-        A transposed convolution whose stride is its kernel is a matrix product a cell, and what
-        follows it works on channels: no pixel moves before ``_to_rows``.
-        """
-        pixels = cells
-        for stage in cast("Iterable[nn.Sequential]", self.final_output_upscaling_layers):
-            convolution = cast("nn.ConvTranspose2d", stage[0])
-            bias = cast("Tensor", convolution.bias)
-            weight = convolution.weight.permute(2, 3, 1, 0).flatten(0, 2)  # CxC'x2x2 -> 4C'xC
-            pixels = F.linear(pixels, weight, bias.repeat(4))
-            pixels = pixels.unflatten(2, (4, -1)).flatten(1, 2)  # ...xPx4C' -> ...x4PxC'
-            pixels = stage[1:](pixels)
-        return pixels
-
     def _to_rows(self, quarters: Tensor) -> Tensor:
-        """(B*Q, 3, 16·N) in the order of ``_upscale`` → (B*Q, 3, 4·grid, 4·grid)."""
+        """(B*Q, 3, 16·N) in the order of ``_upscale``, twice → (B*Q, 3, 4·grid, 4·grid)."""
         nested = quarters.unflatten(2, (self.grid, self.grid, 2, 2, 2, 2))
         return nested.permute(0, 1, 2, 4, 6, 3, 5, 7).flatten(5, 7).flatten(2, 4)
+
+
+def _upscale(stage: nn.Sequential, pixels: Tensor) -> Tensor:
+    """(B*Q, P, C) → (B*Q, 4·P, C'): each pixel's four quarters, one after the other.
+
+    A transposed convolution whose stride is its kernel is a matrix product a pixel, and what
+    follows it works on channels: no pixel moves before ``_to_rows``.
+    """
+    convolution = cast("nn.ConvTranspose2d", stage[0])
+    bias = cast("Tensor", convolution.bias)
+    weight = convolution.weight.permute(2, 3, 1, 0).flatten(0, 2)  # CxC'x2x2 -> 4C'xC
+    pixels = F.linear(pixels, weight, bias.repeat(4))
+    pixels = pixels.unflatten(2, (4, -1)).flatten(1, 2)  # ...xPx4C' -> ...x4PxC'
+    upscaled: Tensor = stage[1:](pixels)
+    return upscaled

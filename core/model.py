@@ -5,8 +5,9 @@ from torch import Tensor, nn
 
 from .image_encoder import ImageEncoder
 from .mask_decoder import MaskDecoder
-from .prompt_encoder import PromptEncoder
+from .prompt_encoder import SLOTS, PromptEncoder, SlotLabel
 from .registry import Architecture
+from .two_way_transformer import ImageCells
 
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -40,21 +41,30 @@ class EfficientSAM(nn.Module):
         embedding: Tensor = self.image_encoder(normalised.to(self.image_encoder.pos_embed.dtype))
         return embedding
 
-    def decode(self, embedding: Tensor, points: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def prepare(self, embedding: Tensor) -> ImageCells:
+        """What decoding needs of embeddings (B, C, grid, grid), whatever the prompt."""
+        dtype = self.mask_decoder.iou_token.weight.dtype
+        cell_position = self.prompt_encoder.image_positions().to(dtype)
+        image: ImageCells = self.mask_decoder.prepare(embedding.to(dtype), cell_position)
+        return image
+
+    def decode(self, image: ImageCells, points: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Decode Q prompts on each of B images.
 
         Args:
-            embedding: (B, C, grid, grid).
+            image: what ``prepare`` made of them.
             points: (B, Q, 6, 2) model-input pixels, (x, y).
-            labels: (B, Q, 6) integers of ``SlotLabel``.
+            labels: (B, Q, 6) integers of ``SlotLabel``, padding last.
 
         Returns:
             Logits (B, Q, 3, 4·grid, 4·grid) and predicted IoU (B, Q, 3).
         """
         dtype = self.mask_decoder.iou_token.weight.dtype
-        tokens = self.prompt_encoder(points, labels).to(dtype)
-        cell_position = self.prompt_encoder.image_positions().to(dtype)
-        logits, iou = self.mask_decoder(embedding.to(dtype), tokens, cell_position)
+        # Padding is the same token each time: one stands for all that every prompt ends with.
+        used = int((labels != SlotLabel.PADDING).sum(dim=-1).max())
+        kept = min(used + 1, SLOTS)
+        tokens = self.prompt_encoder(points[..., :kept, :], labels[..., :kept]).to(dtype)
+        logits, iou = self.mask_decoder(image, tokens, repeats=SLOTS - kept + 1)
         return logits, iou
 
     def set_precision(self, dtype: torch.dtype) -> None:

@@ -22,11 +22,14 @@ from .errors import DeviceError, EfficientSAMError, ImageError
 from .mask_cleaning import clean_answer
 from .mask_prediction import MaskPrediction
 from .model import EfficientSAM
+from .prepared_images import PreparedImages
 from .preprocessing import PREPROCESSING_VERSION, to_model_input
 from .prompt import Prompt
+from .two_way_transformer import ImageCells
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _PASSES_AT_ONCE = 16
+_PREPARED_IMAGES = 8
 _IDENTITY_DIGITS = 16
 _VERSION_DIGITS = 8
 
@@ -69,6 +72,7 @@ class Predictor:
         self._model = model.to(device)
         self._model.set_precision(dtype)
         self._weights_sha256 = weights_sha256
+        self._prepared = PreparedImages(self._prepare, _PREPARED_IMAGES)
 
     @property
     def model_version(self) -> str:
@@ -233,15 +237,9 @@ class Predictor:
         self, embedding: ImageEmbedding, points: Tensor, labels: Tensor
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """(K, 6, 2) and (K, 6) → logits (K, 3, L, L) and IoU (K, 3)."""
-        expected = (self.architecture.embedding_channels, *(self.architecture.grid,) * 2)
-        if tuple(embedding.features.shape) != expected:
-            raise ImageError(
-                f"an embedding of {self.spec.name!r} is {expected}, got "
-                f"{tuple(embedding.features.shape)}: it was made by another model"
-            )
-        features = embedding.features.to(self.device)[None]
+        image = self._prepared.get(embedding)
         parts = [
-            self._model.decode(features, p[None].to(self.device), s[None].to(self.device))
+            self._model.decode(image, p[None].to(self.device), s[None].to(self.device))
             for p, s in zip(
                 points.split(_PASSES_AT_ONCE), labels.split(_PASSES_AT_ONCE), strict=True
             )
@@ -249,6 +247,15 @@ class Predictor:
         logits = torch.cat([logits[0] for logits, _ in parts])
         iou = torch.cat([iou[0] for _, iou in parts])
         return logits.float().cpu().numpy(), iou.float().cpu().numpy()
+
+    def _prepare(self, embedding: ImageEmbedding) -> ImageCells:
+        expected = (self.architecture.embedding_channels, *(self.architecture.grid,) * 2)
+        if tuple(embedding.features.shape) != expected:
+            raise ImageError(
+                f"an embedding of {self.spec.name!r} is {expected}, got "
+                f"{tuple(embedding.features.shape)}: it was made by another model"
+            )
+        return self._model.prepare(embedding.features.to(self.device)[None])
 
 
 def load_predictor(

@@ -190,7 +190,8 @@ class Trainer:
         cell_position = self.model.prompt_encoder.image_positions()
         with autocast, WrittenOutAttention():
             embedding = self.model.encode(images.float() / 255)
-            logits, predicted_iou = self.model.mask_decoder(embedding, tokens, cell_position)
+            image = self.model.mask_decoder.prepare(embedding, cell_position)
+            logits, predicted_iou = self.model.mask_decoder(image, tokens)
         truth = torch.from_numpy(batch.truth).float() / 255
         pairs = self.affinity(embedding, torch.from_numpy(batch.places))
         affinity = affinity_loss(pairs, torch.from_numpy(batch.owners))

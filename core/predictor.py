@@ -29,7 +29,7 @@ from .two_way_transformer import ImageCells
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _PASSES_AT_ONCE = 16
-_PREPARED_IMAGES = 8
+_PREPARED_IMAGES = 4
 _IDENTITY_DIGITS = 16
 _VERSION_DIGITS = 8
 

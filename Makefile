@@ -51,11 +51,10 @@ format: install  ## rewrite the code in the project's format
 	$(BIN)/ruff check --fix .
 
 bench: install  ## measure for half an hour; the figures are ratios within one run
+	$(BIN)/python -m bench
 	$(BIN)/python -m bench.brush
 	$(BIN)/python -m bench.clicks
 	$(BIN)/python -m bench.tiles
-	$(BIN)/python -m bench.prelabel
-	$(BIN)/python -m bench.prelabel --model vitt
 
 lock: install  ## resolve the dependencies anew into requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --extra dev --no-header --no-annotate --upgrade pyproject.toml -o requirements.lock

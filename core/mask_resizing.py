@@ -16,6 +16,7 @@ _REACH_CELLS = 2
 """A pixel is made of the cells that are at most this far away, bicubic or bilinear."""
 
 _STRIP_CELLS = 8
+_STRIP_PX = 1 << 19
 
 
 def resize_to_mask(
@@ -51,18 +52,20 @@ def resize_to_mask(
         across = _weights(logits.shape[1], size_hw[1], mode)[columns]
         wide = torch.from_numpy(logits.astype(np.float32)) @ across.T
         cell_px = size_hw[0] / len(logits)
-        for strip, near in _make_strips(rows, len(logits), cell_px):
+        for strip, near in _make_strips(rows, len(logits), cell_px, size_hw[1]):
             mask[strip, columns] = (down[strip, near] @ wide[near] >= 0).numpy()
     return mask
 
 
-def _make_strips(rows: slice, cells: int, cell_px: float) -> Iterator[tuple[slice, slice]]:
+def _make_strips(
+    rows: slice, cells: int, cell_px: float, width_px: int
+) -> Iterator[tuple[slice, slice]]:
     """Strips of rows with the cells that they are made of.
 
     Resizing is a product with matrices that are zero but near the diagonal: in strips it takes a
     fraction of the sums, and what it writes stays in the processor's cache.
     """
-    step = max(1, round(_STRIP_CELLS * cell_px))
+    step = max(round(_STRIP_CELLS * cell_px), _STRIP_PX // width_px)
     for start in range(rows.start, rows.stop, step):
         stop = min(start + step, rows.stop)
         first = max(0, int(start / cell_px) - _REACH_CELLS)

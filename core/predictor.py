@@ -29,6 +29,8 @@ from .two_way_transformer import ImageCells
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _PASSES_AT_ONCE = 16
+"""On an accelerator; on a CPU one at a time is the quickest, since its cache holds no more."""
+
 _PREPARED_IMAGES = 4
 _IDENTITY_DIGITS = 16
 _VERSION_DIGITS = 8
@@ -238,11 +240,10 @@ class Predictor:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """(K, 6, 2) and (K, 6) → logits (K, 3, L, L) and IoU (K, 3)."""
         image = self._prepared.get(embedding)
+        at_once = 1 if self.device.type == "cpu" else _PASSES_AT_ONCE
         parts = [
             self._model.decode(image, p[None].to(self.device), s[None].to(self.device))
-            for p, s in zip(
-                points.split(_PASSES_AT_ONCE), labels.split(_PASSES_AT_ONCE), strict=True
-            )
+            for p, s in zip(points.split(at_once), labels.split(at_once), strict=True)
         ]
         logits = torch.cat([logits[0] for logits, _ in parts])
         iou = torch.cat([iou[0] for _, iou in parts])

@@ -1,9 +1,10 @@
 """The backend process: decoder, embedding client and HTTP service put together."""
 
-import uvicorn
+from pathlib import Path
+
 from fastapi import FastAPI
 
-from core import Predictor
+from core import Predictor, find_checkpoint
 from labelstudio_backend import (
     BackendSettings,
     ImageFetcher,
@@ -15,18 +16,26 @@ from labelstudio_backend import (
 )
 from worker import EmbeddingClient, WorkerSettings
 
+from .model_options import say_which_model
 
-def serve_backend(settings: WorkerSettings, host: str, port: int) -> None:
-    """Serve Label Studio's protocol until told to stop.
+
+def load_backend(model: str | None, weights: Path | None, device: str) -> FastAPI:
+    """Load what Label Studio's protocol is served with.
+
+    Args:
+        model: registry name; None takes the best that is there.
+        weights: checkpoint file; None looks in the weights folder.
+        device: torch device.
 
     Raises:
         EfficientSAMError: model, weights or device cannot be used.
         RedisUnavailable: the Redis URL is malformed.
     """
+    settings = WorkerSettings(model=model, weights=weights, device=device)
+    say_which_model(find_checkpoint(model, weights).spec.name, is_default=model is None)
     predictor = settings.load()
     predictor.drop_encoder()  # encoding is the workers' business
-    app = _make_app(predictor, settings, BackendSettings())
-    uvicorn.run(app, host=host, port=port, log_config=None, access_log=False)
+    return _make_app(predictor, settings, BackendSettings())
 
 
 def _make_app(predictor: Predictor, settings: WorkerSettings, backend: BackendSettings) -> FastAPI:

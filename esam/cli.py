@@ -6,45 +6,81 @@ from collections.abc import Sequence
 import typer
 from pydantic import ValidationError
 
-from core import EfficientSAMError
-from labelstudio_backend import BackendError
-from worker import WorkerError
+from .lazy_commands import LazyCommand, make_lazy_group
 
-from . import (
-    demo,
-    doctor,
-    gallery_command,
-    predict_command,
-    prelabel_commands,
-    server_commands,
-    status_command,
-    training_commands,
-    warm_command,
-    weights_commands,
-)
-from .errors import EsamError
+COMMANDS = {
+    "run": LazyCommand(
+        "run_command", "run",
+        "Start everything: Redis, workers and the backend. Ctrl-C stops what it started.",
+    ),
+    "serve": LazyCommand(
+        "serve_command", "serve",
+        "Start the backend alone; it needs a Redis (ESAM_REDIS_URL) and a worker.",
+    ),
+    "worker": LazyCommand(
+        "worker_command", "worker", "Start one worker process; it needs a Redis (ESAM_REDIS_URL)."
+    ),
+    "predict": LazyCommand(
+        "predict_command", "predict", "Segment the object at a point or in a box, or everything."
+    ),
+    "prelabel": LazyCommand(
+        "prelabel_commands", "prelabel",
+        "Predict the tasks of a project that have no prediction of this model yet.",
+    ),
+    "runs": LazyCommand(
+        "prelabel_commands", "runs_app", "Runs over whole projects: see, stop and repeat."
+    ),
+    "warm": LazyCommand(
+        "warm_command", "warm",
+        "Encode the images of a project, so that the first click on each task is answered at once.",
+    ),
+    "status": LazyCommand(
+        "status_command", "status",
+        "What the backend works with: model, Redis, workers, queues; and what failed lately.",
+    ),
+    "doctor": LazyCommand(
+        "doctor", "doctor",
+        "Check libraries, weights, backend, Redis, workers, Label Studio and a project of it.",
+    ),
+    "demo": LazyCommand(
+        "demo", "demo",
+        "Click and box objects on real photos through the whole stack, and draw the answers.",
+    ),
+    "weights": LazyCommand(
+        "weights_commands", "app", "List, download and verify checkpoint files."
+    ),
+    "train": LazyCommand(
+        "training_commands", "train_command",
+        "Train the small model on scenes made as it goes; Ctrl-C saves, the same command resumes.",
+    ),
+    "evaluate": LazyCommand(
+        "training_commands", "evaluate_command",
+        "Measure a model: mean IoU by kind of prompt, beside answers that need no model.",
+    ),
+}  # fmt: skip
 
 app = typer.Typer(
     name="esam",
+    cls=make_lazy_group(COMMANDS),
     help="EfficientSAM masks in Label Studio: click a point or drag a box, get the brush mask.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-app.command("run")(server_commands.run)
-app.command("serve")(server_commands.serve)
-app.command("worker")(server_commands.worker)
-app.command("predict")(predict_command.predict)
-app.command("prelabel")(prelabel_commands.prelabel)
-prelabel_commands.runs_app.command("gallery")(gallery_command.draw_gallery)
-app.add_typer(prelabel_commands.runs_app, name="runs")
-app.command("warm")(warm_command.warm)
-app.command("status")(status_command.status)
-app.command("doctor")(doctor.doctor)
-app.command("demo")(demo.demo)
-app.add_typer(weights_commands.app, name="weights")
-app.command("train")(training_commands.train_command)
-app.command("evaluate")(training_commands.evaluate_command)
+
+
+@app.callback()
+def _root() -> None:
+    """Makes a group of what has no command of its own."""
+
+
+# What is raised on purpose, by the package that raises it: none that is not imported can have.
+_EXPECTED = (
+    ("core", "EfficientSAMError"),
+    ("worker", "WorkerError"),
+    ("labelstudio_backend", "BackendError"),
+    ("esam.errors", "EsamError"),
+)
 
 
 def run_cli(arguments: Sequence[str] | None = None) -> int:
@@ -58,12 +94,19 @@ def run_cli(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         app(arguments)
-    except (EfficientSAMError, WorkerError, BackendError, EsamError) as error:
-        print(f"esam: {error}", file=sys.stderr)
-        return 1
     except ValidationError as error:
         for problem in error.errors():
             name = ".".join(str(part) for part in problem["loc"])
             print(f"esam: setting {name}: {problem['msg']}", file=sys.stderr)
         return 2
+    except Exception as error:
+        if not _is_expected(error):
+            raise
+        print(f"esam: {error}", file=sys.stderr)
+        return 1
     return 0
+
+
+def _is_expected(error: Exception) -> bool:
+    imported = [(sys.modules[name], root) for name, root in _EXPECTED if name in sys.modules]
+    return isinstance(error, tuple(getattr(module, root) for module, root in imported))

@@ -3,13 +3,9 @@
 from pathlib import Path
 from typing import Annotated
 
-import httpx
 import typer
-from pydantic import SecretStr
 from rich.console import Console
 from rich.progress import Progress
-
-from labelstudio_backend import LabelStudioAccount
 
 from .backend_client import DEFAULT_URL
 from .backend_options import (
@@ -23,7 +19,6 @@ from .backend_options import (
 )
 from .errors import OptionInvalid
 from .prediction_files import write_text
-from .run_gallery import make_gallery
 
 
 def draw_gallery(
@@ -47,27 +42,24 @@ def draw_gallery(
         show = say_command(client.url, f"runs show {run_id}")
     if not predicted:
         raise OptionInvalid(f"the run {run_id} has predicted no task so far; see `{show}`")
-    account = _make_account(url or run.label_studio_url, token)
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        row = progress.add_task("drawing")
-        page = make_gallery(
-            run,
-            predicted,
-            failures,
-            account,
-            limit,
-            lambda done, total: progress.update(row, completed=done, total=total),
-        )
-    write_text(page, out)
-    typer.echo(f"{min(limit, len(predicted)):,} of {len(predicted):,} tasks\nwrote {out}")
-
-
-def _make_account(url: str | None, token: str | None) -> LabelStudioAccount:
-    fields = label_studio_fields(url, token)
+    fields = label_studio_fields(url or run.label_studio_url, token)
     base_url, key = fields["label_studio_url"], fields["label_studio_api_key"]
     if base_url is None or key is None:
         raise OptionInvalid(
             "the pictures are read from Label Studio: set LABEL_STUDIO_URL and "
             "LABEL_STUDIO_API_KEY, or give --url and --token"
         )
-    return LabelStudioAccount(httpx.URL(base_url), SecretStr(key))
+    from .run_gallery import make_account, make_gallery  # the other commands need no model
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        row = progress.add_task("drawing")
+        page = make_gallery(
+            run,
+            predicted,
+            failures,
+            make_account(base_url, key),
+            limit,
+            lambda done, total: progress.update(row, completed=done, total=total),
+        )
+    write_text(page, out)
+    typer.echo(f"{min(limit, len(predicted)):,} of {len(predicted):,} tasks\nwrote {out}")

@@ -5,12 +5,10 @@ from typing import Annotated
 
 import typer
 
-from core import MODELS, WEIGHTS_FOLDER
-
 ModelOption = Annotated[
     str | None,
     typer.Option(
-        help=f"One of {', '.join(MODELS)}; default vitt when its file is there, else nano.",
+        help="One of vitt, vits, nano; default vitt when its file is there, else nano.",
         envvar="ESAM_MODEL",
     ),
 ]
@@ -26,6 +24,8 @@ DeviceOption = Annotated[
 def say_which_model(name: str, is_default: bool) -> None:
     """Tell a person who chose nothing that the small model is at work, and how to get better."""
     if is_default and name == "nano":
+        from core import MODELS, WEIGHTS_FOLDER  # not before a model is loaded: torch takes seconds
+
         typer.echo(
             f"Using nano, the small model that ships: {MODELS['vitt'].filename} is not in "
             f"{WEIGHTS_FOLDER.name}/. `esam weights download vitt` gets the official one "

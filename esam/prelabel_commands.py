@@ -21,10 +21,12 @@ from .backend_options import (
 )
 from .box_file import read_box_file
 from .errors import OptionInvalid
+from .gallery_command import draw_gallery
 from .run_tables import make_console, make_run_facts, make_run_table
 from .run_watch import follow_run, make_failure_table, say_next_commands
 
 runs_app = typer.Typer(help="Runs over whole projects: see, stop and repeat.", no_args_is_help=True)
+runs_app.command("gallery")(draw_gallery)
 
 
 class PromptSource(str, Enum):

@@ -7,9 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
+import httpx
 import numpy as np
 from jinja2 import Environment, PackageLoader
 from PIL import Image
+from pydantic import SecretStr
 
 from core import EfficientSAMError, draw_masks, pick_colour, read_image
 from labelstudio_backend import (
@@ -55,6 +57,11 @@ class Card:
     picture: str | None = None
     legend: tuple[tuple[str, str], ...] = ()
     problem: str | None = None
+
+
+def make_account(base_url: str, token: str) -> LabelStudioAccount:
+    """Where Label Studio is, and the token that it is shown."""
+    return LabelStudioAccount(httpx.URL(base_url), SecretStr(token))
 
 
 def make_gallery(

@@ -161,8 +161,10 @@ class Stack:
 
     def _backend_answers(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/health", timeout=1).status_code == httpx.codes.OK
-        except httpx.TransportError:
+            reply = httpx.get(f"{self.url}/health", timeout=1)
+            # It says that it is alive before it can predict.
+            return reply.is_success and "is_loading" not in reply.json()
+        except (httpx.TransportError, ValueError):
             return False
 
     def _check_running(self, name: str) -> None:

@@ -2,11 +2,12 @@
 
 4 bytes  magic "ESAM"
 1 byte   version of this layout
-1 byte   dtype: 1 = float16, 2 = int8 with a scale a channel; all little-endian
+1 byte   dtype: 1 = float16, 2 = uint8 steps of a channel's own range; all little-endian
 3 × u16  channels, height, width of the array
 2 × u32  height, width of the original image, pixels
 
-What follows is the array, and before it, where it is int8, one float32 scale a channel.
+What follows is the array, and before it, where it is in steps, a float32 step and a float32 lowest
+value a channel.
 """
 
 import struct
@@ -21,15 +22,15 @@ from core import ImageEmbedding
 from .errors import EmbeddingFormatError
 
 EmbeddingDtype = Literal["float16", "int8"]
-"""int8 takes half the room; what that does to masks is in docs/performance.md."""
+"""int8 is a byte a number, half the room; what that does to masks is in docs/performance.md."""
 
 _HEADER = struct.Struct("<4sBB3H2I")
 _MAGIC = b"ESAM"
 _VERSION = 1
 _CODES: dict[EmbeddingDtype, int] = {"float16": 1, "int8": 2}
 _FLOAT16 = np.dtype("<f2")
-_SCALE = np.dtype("<f4")
-_MOST_INT8 = 127
+_RANGE = np.dtype("<f4")
+_MOST_STEPS = 255
 
 
 def pack_embedding(embedding: ImageEmbedding, dtype: EmbeddingDtype = "float16") -> bytes:
@@ -42,10 +43,11 @@ def pack_embedding(embedding: ImageEmbedding, dtype: EmbeddingDtype = "float16")
         halves = features.to(torch.float16).contiguous().numpy()
         return header + halves.astype(_FLOAT16, copy=False).tobytes()
     exact: NDArray[np.float32] = features.float().contiguous().numpy()
-    most = np.abs(exact).max(axis=(1, 2), initial=0)
-    scales = (np.where(most > 0, most, 1) / _MOST_INT8).astype(_SCALE)
-    small = np.rint(exact / scales[:, None, None]).astype(np.int8)
-    return header + scales.tobytes() + small.tobytes()
+    lowest, highest = exact.min(axis=(1, 2)), exact.max(axis=(1, 2))
+    step = np.where(highest > lowest, highest - lowest, 1) / _MOST_STEPS
+    ranges = np.stack([step, lowest], axis=1).astype(_RANGE)
+    small = np.rint((exact - _spread(ranges[:, 1])) / _spread(ranges[:, 0])).clip(0, _MOST_STEPS)
+    return header + ranges.tobytes() + small.astype(np.uint8).tobytes()
 
 
 def unpack_embedding(value: bytes) -> ImageEmbedding:
@@ -67,16 +69,21 @@ def unpack_embedding(value: bytes) -> ImageEmbedding:
         )
     shape = (channels, rows, columns)
     is_small = code == _CODES["int8"]
-    scales_bytes = channels * _SCALE.itemsize if is_small else 0
-    expected_bytes = scales_bytes + channels * rows * columns * (1 if is_small else 2)
+    ranges_bytes = 2 * channels * _RANGE.itemsize if is_small else 0
+    expected_bytes = ranges_bytes + channels * rows * columns * (1 if is_small else 2)
     if len(value) - _HEADER.size != expected_bytes:
         raise EmbeddingFormatError(
             f"the embedding is cut off: {len(value) - _HEADER.size} bytes of {expected_bytes}"
         )
     if is_small:
-        scales = np.frombuffer(value, _SCALE, channels, _HEADER.size)
-        small = np.frombuffer(value, np.int8, offset=_HEADER.size + scales_bytes).reshape(shape)
-        features = (small * scales[:, None, None]).astype(np.float16)
+        ranges = np.frombuffer(value, _RANGE, 2 * channels, _HEADER.size).reshape(channels, 2)
+        small = np.frombuffer(value, np.uint8, offset=_HEADER.size + ranges_bytes).reshape(shape)
+        exact = small * _spread(ranges[:, 0]) + _spread(ranges[:, 1])
+        features = exact.astype(np.float16)
     else:
         features = np.frombuffer(value, _FLOAT16, offset=_HEADER.size).reshape(shape).copy()
     return ImageEmbedding(torch.from_numpy(features), (height, width))
+
+
+def _spread(of_channels: NDArray[np.float32]) -> NDArray[np.float32]:
+    return of_channels[:, None, None]

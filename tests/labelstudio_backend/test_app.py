@@ -161,7 +161,7 @@ def test_a_prediction_is_one_log_line_with_the_time_of_each_stage(
     (line,) = [r.getMessage() for r in caplog.records if r.getMessage().startswith("prediction ")]
     for field in ("task=6", "project='2.1795393297'", "prompts=1", "regions=1", "score=0."):
         assert field in line
-    for stage in ("image", "embedding", "decode", "mask"):
+    for stage in ("image", "embedding", "decode", "resize", "write"):
         assert f"{stage}_ms=" in line
     assert "secret" not in caplog.text
 

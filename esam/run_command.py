@@ -1,4 +1,4 @@
-"""``esam run | serve | worker``: the servers, all together or one by one."""
+"""``esam run``: the servers, all together."""
 
 import signal
 from types import FrameType
@@ -7,25 +7,15 @@ from typing import Annotated
 import typer
 
 from core import find_checkpoint
-from labelstudio_backend import BackendSettings, JobResources, set_job_resources
-from worker import WorkerSettings, start_worker
 
-from .backend_process import serve_backend
-from .logs import configure_logging
 from .model_options import DeviceOption, ModelOption, WeightsOption, say_which_model
+from .server_options import ANY_ADDRESS, HostOption, PortOption
 from .stack import Stack, StackConfig
-
-PortOption = Annotated[
-    int, typer.Option(help="Port of the backend; 0 takes a free one.", envvar="PORT")
-]
-HostOption = Annotated[str, typer.Option(help="Address the backend listens on.")]
-
-_ANY_ADDRESS = "0.0.0.0"  # noqa: S104  Label Studio often runs in a container beside
 
 
 def run(
     port: PortOption = 9090,
-    host: HostOption = _ANY_ADDRESS,
+    host: HostOption = ANY_ADDRESS,
     workers: Annotated[int, typer.Option(help="Worker processes.", min=1)] = 1,
     redis_url: Annotated[
         str | None,
@@ -49,31 +39,6 @@ def run(
             stack.wait()
     except KeyboardInterrupt:
         typer.echo("stopped", err=True)
-
-
-def serve(
-    port: PortOption = 9090,
-    host: HostOption = _ANY_ADDRESS,
-    model: ModelOption = None,
-    weights: WeightsOption = None,
-    device: DeviceOption = "cpu",
-) -> None:
-    """Start the backend alone; it needs a Redis (ESAM_REDIS_URL) and a worker."""
-    settings = WorkerSettings(model=model, weights=weights, device=device)
-    configure_logging(settings.log_level)
-    checkpoint = find_checkpoint(model, weights)
-    say_which_model(checkpoint.spec.name, is_default=model is None)
-    serve_backend(settings, host, port)
-
-
-def worker(
-    model: ModelOption = None, weights: WeightsOption = None, device: DeviceOption = "cpu"
-) -> None:
-    """Start one worker process; it needs a Redis (ESAM_REDIS_URL)."""
-    settings = WorkerSettings(model=model, weights=weights, device=device)
-    configure_logging(settings.log_level)
-    set_job_resources(JobResources(BackendSettings()))
-    start_worker(settings)
 
 
 def _raise_keyboard_interrupt(number: int, frame: FrameType | None) -> None:

@@ -1,0 +1,88 @@
+"""An HTTP server that is up while its application is still being imported and loaded.
+
+``/health`` says at once that the process is alive; any other call waits until the application is
+there. Label Studio, a proxy or a person who starts the service need not guess how long that takes.
+"""
+
+import asyncio
+import json
+import threading
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import uvicorn
+
+_HEALTH_PATHS = ("/", "/health")
+_LOADING = {"status": "UP", "model_class": "EfficientSAM", "is_loading": True}
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def serve_early(load: Callable[[], App], host: str, port: int) -> None:
+    """Serve an application until told to stop.
+
+    Args:
+        load: imports and makes it; called once, in a thread.
+        host: address to listen on.
+        port: likewise.
+
+    Raises:
+        Exception: what ``load`` raised; the server has stopped then.
+    """
+    early = _EarlyApp(load)
+    config = uvicorn.Config(early, host, port, log_config=None, access_log=False)
+    server = uvicorn.Server(config)
+    early.on_failure = lambda: setattr(server, "should_exit", True)
+    server.run()
+    if early.failure is not None:
+        raise early.failure
+
+
+class _EarlyApp:
+    def __init__(self, load: Callable[[], App]) -> None:
+        self._load = load
+        self._app: App | None = None
+        self._is_decided: asyncio.Event
+        self.failure: Exception | None = None
+        self.on_failure: Callable[[], None]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        if self._app is None and scope["path"] in _HEALTH_PATHS:
+            await _answer(send, 200, _LOADING)
+            return
+        await self._is_decided.wait()
+        if self._app is None:
+            await _answer(send, 503, {"error": "not_loaded", "detail": str(self.failure)})
+            return
+        await self._app(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        self._is_decided = asyncio.Event()
+        # A daemon: Ctrl-C must not wait for it.
+        threading.Thread(
+            target=self._run, args=(asyncio.get_running_loop(),), name="load", daemon=True
+        ).start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            self._app = self._load()
+        except Exception as error:  # raised again where the server was started
+            self.failure = error
+            self.on_failure()
+        loop.call_soon_threadsafe(self._is_decided.set)
+
+
+async def _answer(send: Send, status: int, content: MutableMapping[str, Any]) -> None:
+    headers = [(b"content-type", b"application/json")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps(content).encode()})

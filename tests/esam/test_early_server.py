@@ -1,0 +1,89 @@
+"""The backend is up before it is loaded."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from esam.early_server import serve_early
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def ask(url: str) -> httpx.Response:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            return httpx.get(url, timeout=30, trust_env=False)
+        except httpx.ConnectError:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def serve(load: Callable[[], FastAPI]) -> tuple[str, threading.Thread, list[Exception]]:
+    port, raised = free_port(), list[Exception]()
+
+    def run() -> None:
+        try:
+            serve_early(load, "127.0.0.1", port)
+        except Exception as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return f"http://127.0.0.1:{port}", thread, raised
+
+
+def test_health_is_told_while_other_calls_wait_for_the_application() -> None:
+    may_load = threading.Event()
+
+    def load() -> FastAPI:
+        assert may_load.wait(30)
+        app = FastAPI()
+        app.get("/health")(lambda: {"status": "UP"})
+        app.get("/versions")(lambda: {"versions": ["v"]})
+        return app
+
+    url, _, _ = serve(load)
+    assert ask(f"{url}/health").json()["is_loading"]
+    answers: list[object] = []
+    waiting = threading.Thread(target=lambda: answers.append(ask(f"{url}/versions").json()))
+    waiting.start()
+    time.sleep(0.2)
+    assert answers == []
+    may_load.set()
+    waiting.join(30)
+    assert answers == [{"versions": ["v"]}]
+    assert ask(f"{url}/health").json() == {"status": "UP"}
+
+
+def test_an_application_that_cannot_be_loaded_ends_the_server_with_its_reason() -> None:
+    may_fail = threading.Event()
+
+    def load() -> FastAPI:
+        assert may_fail.wait(30)
+        raise ValueError("the weights are gone")
+
+    url, thread, raised = serve(load)
+    ask(f"{url}/health")
+    answers: list[httpx.Response] = []
+    waiting = threading.Thread(target=lambda: answers.append(ask(f"{url}/versions")))
+    waiting.start()
+    time.sleep(0.2)
+    may_fail.set()
+    thread.join(30)
+    assert not thread.is_alive()
+    waiting.join(30)
+    assert answers[0].status_code == 503
+    assert answers[0].json()["detail"] == "the weights are gone"
+    with pytest.raises(ValueError, match="the weights are gone"):
+        raise raised[0]

@@ -129,6 +129,11 @@ class Stack:
 
     def _spawn(self, name: str, *arguments: str) -> None:
         environment = {**os.environ, **self._config.environment, "ESAM_REDIS_URL": self.redis_url}
+        if name.startswith(_WORKER):
+            # Threads of two workers on one core wait for each other: an encode took ten times as
+            # long. Each worker has its share of the cores.
+            share = max(1, count_cores() // self._config.workers)
+            environment.setdefault("OMP_NUM_THREADS", str(share))
         log = self._open_log(name)
         child = start_process([sys.executable, "-m", "esam", *arguments], environment, log)
         self._children[name] = child
@@ -176,6 +181,13 @@ class Stack:
             lines = self._log_path(name).read_text(errors="replace").splitlines()
             tail = ":\n" + "\n".join(lines[-_LOG_TAIL_LINES:])
         raise StackError(f"{name} ended with exit code {code}{tail or '; see above'}")
+
+
+def count_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _free_port() -> int:

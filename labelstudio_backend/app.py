@@ -18,6 +18,7 @@ from .prediction_service import PredictionService
 from .project_routes import add_project_routes
 from .project_work import ProjectWork
 from .protocol import PredictRequest, SetupRequest, ValidateRequest, WebhookEvent
+from .service_metrics import CONTENT_TYPE
 from .settings import BackendSettings
 
 logger = logging.getLogger(__name__)
@@ -80,6 +81,11 @@ def _add_routes(
     async def versions() -> Response:
         """The model versions there are to choose from."""
         return make_answer({"versions": [service.model_version]})
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        """What was predicted, and how long it took, for Prometheus."""
+        return Response(service.metrics.render(), media_type=CONTENT_TYPE)
 
     @app.post("/setup")
     async def setup(request: Request) -> Response:

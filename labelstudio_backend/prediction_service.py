@@ -21,6 +21,7 @@ from .projects import Projects, ProjectSetup
 from .protocol import ContextRegion, PredictRequest, SetupRequest
 from .recent_failures import RecentFailures
 from .regions import select_prompt_regions
+from .service_metrics import ServiceMetrics
 from .settings import BackendSettings
 from .stage_times import StageTimes
 from .task_image import EmbeddingSource
@@ -45,6 +46,9 @@ class PredictionService:
         background: takes over the tasks that Label Studio cannot wait for.
         warm_start: encodes the image of an opened task before somebody clicks on it.
         clock: monotonic seconds.
+
+    Attributes:
+        metrics: what it counts.
     """
 
     def __init__(
@@ -64,7 +68,8 @@ class PredictionService:
         self._projects = projects or Projects()
         self._failures = failures or RecentFailures()
         self._clock = clock
-        self._tasks = TaskPredictor(images, embeddings, clock)
+        self.metrics = ServiceMetrics()
+        self._tasks = TaskPredictor(images, embeddings, self.metrics, clock)
         self._latest_calls = LatestCalls()
         self._batches = BatchPredictor(
             predictor,

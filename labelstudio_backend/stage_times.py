@@ -39,6 +39,10 @@ class StageTimes:
             self._times_ms[self._open[-1]] += (now - self._since) * 1000
         self._since = now
 
+    def read(self) -> dict[str, float]:
+        """Milliseconds by stage so far."""
+        return dict(self._times_ms)
+
     def __str__(self) -> str:
         """Fields for the log, such as ``image_ms=12.0 decode_ms=80.1``."""
         return " ".join(f"{stage}_ms={ms:.1f}" for stage, ms in self._times_ms.items())

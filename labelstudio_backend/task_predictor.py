@@ -9,11 +9,12 @@ from functools import partial
 from core import ImageEmbedding, Tile
 from worker import WorkerError
 
-from .errors import BackendError
+from .errors import BackendError, translate_error
 from .images import ImageFetcher
 from .label_studio_account import LabelStudioAccount
 from .labeled_task import Prediction
 from .latest_calls import OpenCall
+from .service_metrics import ServiceMetrics
 from .stage_times import StageTimes
 from .task_image import EmbeddingSource, TaskImage
 from .task_labeler import TaskLabeler, TaskPrompt
@@ -52,6 +53,7 @@ class TaskPredictor:
     Args:
         images: fetches what tasks name.
         embeddings: where embeddings come from.
+        metrics: counts what is predicted.
         clock: monotonic seconds.
     """
 
@@ -59,10 +61,12 @@ class TaskPredictor:
         self,
         images: ImageFetcher,
         embeddings: EmbeddingSource,
+        metrics: ServiceMetrics,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._images = images
         self._embeddings = embeddings
+        self._metrics = metrics
         self._clock = clock
 
     def predict(
@@ -84,6 +88,17 @@ class TaskPredictor:
             EfficientSAMError: the prompt cannot be decoded.
             Superseded: a newer click took this one's place before it was decoded.
         """
+        try:
+            prediction = self._predict(labeler, prompt, attempt)
+        except Exception as error:
+            self._metrics.count(translate_error(error).code, attempt.times)
+            raise
+        self._metrics.count("mask" if prediction else "empty", attempt.times)
+        return prediction
+
+    def _predict(
+        self, labeler: TaskLabeler, prompt: TaskPrompt, attempt: Attempt
+    ) -> Prediction | None:
         times = attempt.times
         image = self._open(prompt, attempt)
         embedding = image.embed()

@@ -166,6 +166,23 @@ def test_a_prediction_is_one_log_line_with_the_time_of_each_stage(
     assert "secret" not in caplog.text
 
 
+def test_metrics_count_predictions_by_outcome_and_the_time_of_their_stages(
+    run_backend: RunBackend, host: Host, png: bytes
+) -> None:
+    backend = run_backend(label_studio_url=host.url)
+    host.serve(DOG, png)
+    for _ in range(2):
+        the_prediction(backend.predict(make_predict(DOG, make_keypoint(50, 50))))
+    backend.predict(make_predict("/gone.png", make_keypoint(50, 50)))
+    answer = backend.client.get("/metrics")
+    assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    lines = answer.text.splitlines()
+    assert 'esam_predictions_total{outcome="mask"} 2.0' in lines
+    assert 'esam_predictions_total{outcome="image_missing"} 1.0' in lines
+    assert 'esam_stage_seconds_count{stage="decode"} 2.0' in lines
+    assert 'esam_stage_seconds_count{stage="image"} 3.0' in lines
+
+
 def test_a_refused_prediction_is_one_log_line_with_task_code_and_reason(
     backend: Backend, caplog: pytest.LogCaptureFixture
 ) -> None:

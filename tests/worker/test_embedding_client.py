@@ -3,6 +3,7 @@ import io
 import subprocess
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -60,6 +61,36 @@ def test_a_worker_makes_the_embedding_that_core_makes(
     np.testing.assert_allclose(
         embedding.features.float().numpy(), expected.features.numpy(), atol=5e-3
     )
+
+
+def test_whoever_waited_is_told_what_the_worker_spent_its_time_with(
+    served_client: EmbeddingClient, png: bytes
+) -> None:
+    told: list[Mapping[str, float]] = []
+    served_client.get_or_encode(png, on_encoded=told.append)
+    (times_ms,) = told
+    assert set(times_ms) == {"read", "encode", "store"}
+    assert all(spent_ms > 0 for spent_ms in times_ms.values())
+    served_client.get_or_encode(png, on_encoded=told.append)
+    assert len(told) == 1, "found, not waited for"
+
+
+def test_a_worker_told_so_keeps_a_byte_a_number(
+    redis: Redis,
+    predictor: Predictor,
+    png: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
+    monkeypatch.setenv("ESAM_EMBEDDING_DTYPE", "int8")
+    request.getfixturevalue("start_worker")()
+    embedding = EmbeddingClient(redis, predictor.embedding_identity).get_or_encode(png)
+    expected = predictor.encode(read_image(png)).features
+    key = f"esam:embedding:{predictor.embedding_identity}:{hashlib.sha256(png).hexdigest()}"
+    value = redis.get(key)
+    assert isinstance(value, bytes)
+    assert expected.numel() < len(value) < 1.1 * expected.numel()
+    np.testing.assert_allclose(embedding.features.float().numpy(), expected.numpy(), atol=0.05)
 
 
 def test_another_process_finds_the_embedding_in_redis(

@@ -4,6 +4,7 @@ import sys
 
 from .errors import ShadowedPackage
 from .shadowing import refuse_shadowed_packages
+from .thread_policy import let_waiting_threads_sleep
 
 
 def main() -> None:
@@ -12,6 +13,7 @@ def main() -> None:
         refuse_shadowed_packages()
     except ShadowedPackage as error:
         sys.exit(f"esam: {error}")
+    let_waiting_threads_sleep()
     # Not before the check: a stranger's `core` would fail on import with a riddle.
     from .cli import run_cli
 

@@ -101,10 +101,7 @@ def _measure_decoder(predictor: Predictor, published: PublishedModel) -> Iterato
     embedding = predictor.encode(make_photo(size_hw))
     features = embedding.features
     prompt = make_prompt(size_hw)
-    points, labels = (
-        torch.from_numpy(x)[None]
-        for x in prompt.to_slots(size_hw, predictor.architecture.image_size)
-    )
+    points, labels = _to_tensors(prompt, size_hw, predictor)
     fan = [prompt] * 16
     times = take_turns(
         {
@@ -139,10 +136,7 @@ def _measure_rle(
     embedding = predictor.encode(photo)
     features = embedding.features
     prompt = make_prompt(size_hw)
-    points, labels = (
-        torch.from_numpy(x)[None]
-        for x in prompt.to_slots(size_hw, predictor.architecture.image_size)
-    )
+    points, labels = _to_tensors(prompt, size_hw, predictor)
 
     def as_published() -> list[int]:
         logits, iou = published.decode(features, points, labels)

@@ -55,6 +55,7 @@ bench: install  ## measure for half an hour; the figures are ratios within one r
 	$(BIN)/python -m bench.brush
 	$(BIN)/python -m bench.clicks
 	$(BIN)/python -m bench.tiles
+	$(BIN)/python -m bench.retrieve
 
 lock: install  ## resolve the dependencies anew into requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --extra dev --no-header --no-annotate --upgrade pyproject.toml -o requirements.lock

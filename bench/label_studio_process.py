@@ -31,6 +31,12 @@ class LabelStudioProcess:
         url, token = pipe.recv()
         self.account = LabelStudioAccount(httpx.URL(url), SecretStr(token))
 
+    def find_tasks(self) -> list[dict[str, Any]]:
+        """The project's tasks as Label Studio sends them to a model."""
+        self._pipe.send("tasks")
+        tasks: list[dict[str, Any]] = self._pipe.recv()
+        return tasks
+
     def find_times(self) -> list[float]:
         """When predictions were stored, all but the detector's: unix time, ascending."""
         self._pipe.send("times")
@@ -55,27 +61,32 @@ def serve_label_studio(photos: Sequence[bytes], task_count: int) -> Iterator[Lab
 
 def _serve(pipe: Connection, photos: Sequence[bytes], task_count: int) -> None:
     with LabelStudioStandIn(keeps_results=False) as server:
-        _add_tasks(server, photos, task_count)
+        tasks = _add_tasks(server, photos, task_count)
         pipe.send((server.url, server.token))
         while True:
             try:
-                pipe.recv()
+                asked = pipe.recv()
             except EOFError:
                 return
-            pipe.send(_find_times(server))
+            pipe.send(tasks if asked == "tasks" else _find_times(server))
 
 
-def _add_tasks(server: LabelStudioStandIn, photos: Sequence[bytes], task_count: int) -> None:
-    """Tasks take turns with the photos."""
+def _add_tasks(
+    server: LabelStudioStandIn, photos: Sequence[bytes], task_count: int
+) -> list[dict[str, Any]]:
+    """Tasks that take turns with the photos, as Label Studio sends them to a model."""
     rng = np.random.default_rng(1)
     sizes_px = [Image.open(io.BytesIO(photo)).size for photo in photos]
     turns = [n % len(photos) for n in range(task_count)]
     images = [server.add_image(f"{n}.jpg", photos[turn]) for n, turn in enumerate(turns)]
     ids = server.add_tasks([{"image": image} for image in images])
-    for task_id, turn in zip(ids, turns, strict=True):
+    tasks = []
+    for task_id, turn, image in zip(ids, turns, images, strict=True):
         result = [_detect(sizes_px[turn], rng)]
         found = {"id": -task_id, "model_version": _DETECTOR, "score": 0.9, "result": result}
         server.predictions[task_id] = [found]
+        tasks.append({"id": task_id, "data": {"image": image}, "predictions": [found]})
+    return tasks
 
 
 def _detect(size_px: tuple[int, int], rng: np.random.Generator) -> dict[str, Any]:

@@ -15,7 +15,6 @@ import os
 import statistics
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -33,6 +32,7 @@ from labelstudio_backend.runs.run_store import CHUNK_TASKS
 from worker import connect_redis, list_workers
 
 from .label_studio_process import LabelStudioProcess, serve_label_studio
+from .memory import sampling_memory
 from .photos import make_photos
 from .report import Row
 
@@ -41,7 +41,6 @@ _ENCODE_FOR_S = 20.0
 _WARM_UPS = 5
 _MIB = 1 << 20
 _POLL_S = 0.2
-_SAMPLE_EVERY_S = 1.0
 _START_TIMEOUT_S = 120.0
 
 
@@ -94,7 +93,7 @@ def measure_run(
         worker: process id of the worker.
         redis: process id of Redis.
     """
-    with _sampling_memory([worker, redis]) as (worker_bytes, redis_bytes):
+    with sampling_memory([worker, redis]) as (worker_bytes, redis_bytes):
         started = time.monotonic()
         run = runs.start(1, label_studio.account, RunOptions())
         while (progress := runs.find(run.id)[1]).state is RunState.RUNNING:
@@ -106,29 +105,6 @@ def measure_run(
     steady = stored[CHUNK_TASKS:]
     rate = (len(steady) - 1) / (steady[-1] - steady[0])
     return RunFigures(tasks, spent_s, rate, worker_bytes, redis_bytes)
-
-
-@contextmanager
-def _sampling_memory(processes: Sequence[int]) -> Iterator[list[list[int]]]:
-    """Resident bytes of each process, once a second and at the end."""
-    samples: list[list[int]] = [[] for _ in processes]
-    is_over = threading.Event()
-
-    def sample() -> None:
-        while True:
-            for process, found in zip(processes, samples, strict=True):
-                pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
-                found.append(pages * os.sysconf("SC_PAGE_SIZE"))
-            if is_over.wait(_SAMPLE_EVERY_S):
-                return
-
-    thread = threading.Thread(target=sample)
-    thread.start()
-    try:
-        yield samples
-    finally:
-        is_over.set()
-        thread.join()
 
 
 @contextmanager

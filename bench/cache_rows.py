@@ -24,7 +24,7 @@ def measure_cache() -> Iterator[Row]:
     """Rows of each dtype, with nano's embeddings of photos; room is given for vitt's."""
     a = MODELS["vitt"].architecture
     torch.manual_seed(0)
-    large = ImageEmbedding(torch.randn(a.embedding_channels, a.grid, a.grid), (1080, 1920))
+    large = ImageEmbedding(torch.randn(a.embedding_shape), (1080, 1920))
     with PrivateRedis() as server:
         redis = connect_redis(server.url)
         for dtype in _DTYPES:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .registry import Architecture
+from .registry import Architecture, PlainEncoder
 
 _LAYER_NORM_EPS = 1e-6
 
@@ -86,17 +86,15 @@ class PatchEmbedding(nn.Module):
 class ImageEncoder(nn.Module):
     """Turn a normalised image into its embedding."""
 
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, architecture: Architecture, encoder: PlainEncoder) -> None:
         super().__init__()
-        width, out = architecture.width, architecture.embedding_channels
+        width, out = encoder.width, architecture.embedding_channels
         self.grid = architecture.grid
-        self.pretrain_grid = architecture.pretrain_grid
+        self.pretrain_grid = encoder.pretrain_grid
         self.pos_embed = nn.Parameter(torch.zeros(1, self.pretrain_grid**2 + 1, width))
         nn.init.trunc_normal_(self.pos_embed, std=0.02)
-        self.patch_embed = PatchEmbedding(architecture.patch_size, width)
-        self.blocks = nn.ModuleList(
-            Block(width, architecture.heads) for _ in range(architecture.depth)
-        )
+        self.patch_embed = PatchEmbedding(encoder.patch_size, width)
+        self.blocks = nn.ModuleList(Block(width, encoder.heads) for _ in range(encoder.depth))
         self.neck = nn.Sequential(
             nn.Conv2d(width, out, kernel_size=1, bias=False),
             ChannelLayerNorm(out),

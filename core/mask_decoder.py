@@ -1,12 +1,15 @@
 """The mask decoder: three candidate masks and their predicted IoU from an embedding and tokens."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import repeat
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .pyramid_encoder import unpack_details
 from .registry import Architecture
 from .two_way_transformer import ImageCells, TokenFeedForward, TwoWayTransformer
 
@@ -25,6 +28,22 @@ class WholeNorm(nn.GroupNorm):
     def forward(self, x: Tensor) -> Tensor:
         """(B, P, C) → (B, P, C)."""
         return F.layer_norm(x, x.shape[1:], eps=self.eps) * self.weight + self.bias
+
+
+@dataclass(frozen=True)
+class PreparedImage:
+    """What decoding needs of B images, whatever the prompt.
+
+    Attributes:
+        cells: what the transformer reads.
+        first_details: (B, 1, 4·N, C/4), added in the first upscaling; None where the encoder sees
+            none.
+        second_details: (B, 1, 16·N, C/8), added in the second.
+    """
+
+    cells: ImageCells
+    first_details: Tensor | None
+    second_details: Tensor | None
 
 
 class MaskDecoder(nn.Module):
@@ -50,18 +69,21 @@ class MaskDecoder(nn.Module):
         )
         self.iou_prediction_head = TokenFeedForward(width, width, CANDIDATES + 1, hidden_layers=2)
 
-    def prepare(self, embedding: Tensor, cell_position: Tensor) -> ImageCells:
+    def prepare(self, embedding: Tensor, cell_position: Tensor) -> PreparedImage:
         """Compute once what all prompts on an image share.
 
         Args:
-            embedding: (B, C, grid, grid).
+            embedding: (B, *embedding_shape).
             cell_position: (N, C) position features of the cells.
         """
-        cells = embedding.flatten(2).transpose(1, 2).unsqueeze(1).contiguous()  # Bx1xNxC
-        return self.transformer.prepare(cells, cell_position)
+        width = self.iou_token.embedding_dim
+        cells, packed = embedding[:, :width], embedding[:, width:]
+        cells = cells.flatten(2).transpose(1, 2).unsqueeze(1).contiguous()  # Bx1xNxC
+        details = unpack_details(packed, width) if packed.shape[1] else (None, None)
+        return PreparedImage(self.transformer.prepare(cells, cell_position), *details)
 
     def forward(
-        self, image: ImageCells, prompt_tokens: Tensor, repeats: int = 1
+        self, image: PreparedImage, prompt_tokens: Tensor, repeats: int = 1
     ) -> tuple[Tensor, Tensor]:
         """Decode Q prompts on each of B images in one pass.
 
@@ -76,17 +98,21 @@ class MaskDecoder(nn.Module):
         b, prompts = prompt_tokens.shape[:2]
         own = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
         tokens = torch.cat([own.expand(b, prompts, -1, -1), prompt_tokens], dim=2)
-        tokens, cells = self.transformer(tokens, image, repeats)
+        tokens, cells = self.transformer(tokens, image.cells, repeats)
         kernels = torch.stack(
             [self.output_hypernetworks_mlps[i](tokens[:, :, 1 + i]) for i in self._answer()], dim=2
         ).flatten(0, 1)  # (B*Q)x3xC/8
         first, second = cast("Iterable[nn.Sequential]", self.final_output_upscaling_layers)
-        halves = _upscale(first, cells.flatten(0, 1))  # (B*Q)x4NxC/4
+        halves = _upscale(first, cells.flatten(0, 1), image.first_details)  # (B*Q)x4NxC/4
         # In parts that fit into a processor's cache: the pixels are by far the largest tensor.
         quarters = torch.cat(
             [
-                kernels @ _upscale(second, part).transpose(1, 2)
-                for part in halves.split(_HALVES_AT_ONCE, dim=1)
+                kernels @ _upscale(second, part, details).transpose(1, 2)
+                for part, details in zip(
+                    halves.split(_HALVES_AT_ONCE, dim=1),
+                    _split_details(image.second_details, 4 * _HALVES_AT_ONCE),
+                    strict=False,
+                )
             ],
             dim=2,
         )
@@ -104,8 +130,14 @@ class MaskDecoder(nn.Module):
         return nested.permute(0, 1, 2, 4, 6, 3, 5, 7).flatten(5, 7).flatten(2, 4)
 
 
-def _upscale(stage: nn.Sequential, pixels: Tensor) -> Tensor:
+def _split_details(details: Tensor | None, size: int) -> Iterable[Tensor | None]:
+    return repeat(None) if details is None else details.split(size, dim=2)
+
+
+def _upscale(stage: nn.Sequential, pixels: Tensor, details: Tensor | None) -> Tensor:
     """(B*Q, P, C) → (B*Q, 4·P, C'): each pixel's four quarters, one after the other.
+
+    Details (B, 1, 4·P, C') are what the image has to say to each prompt's pixels.
 
     A transposed convolution whose stride is its kernel is a matrix product a pixel, and what
     follows it works on channels: no pixel moves before ``_to_rows``.
@@ -115,5 +147,7 @@ def _upscale(stage: nn.Sequential, pixels: Tensor) -> Tensor:
     weight = convolution.weight.permute(2, 3, 1, 0).flatten(0, 2)  # CxC'x2x2 -> 4C'xC
     pixels = F.linear(pixels, weight, bias.repeat(4))
     pixels = pixels.unflatten(2, (4, -1)).flatten(1, 2)  # ...xPx4C' -> ...x4PxC'
+    if details is not None:
+        pixels = (pixels.unflatten(0, (len(details), -1)) + details).flatten(0, 1)
     upscaled: Tensor = stage[1:](pixels)
     return upscaled

@@ -4,10 +4,10 @@ import torch
 from torch import Tensor, nn
 
 from .image_encoder import ImageEncoder
-from .mask_decoder import MaskDecoder
+from .mask_decoder import MaskDecoder, PreparedImage
 from .prompt_encoder import SLOTS, PromptEncoder, SlotLabel
-from .registry import Architecture
-from .two_way_transformer import ImageCells
+from .pyramid_encoder import PyramidImageEncoder
+from .registry import Architecture, PyramidEncoder
 
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -22,7 +22,7 @@ class EfficientSAM(nn.Module):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         self.architecture = architecture
-        self.image_encoder = ImageEncoder(architecture)
+        self.image_encoder = _build_image_encoder(architecture)
         self.prompt_encoder = PromptEncoder(architecture)
         self.mask_decoder = MaskDecoder(architecture)
         for name, values in (("mean", _IMAGENET_MEAN), ("std", _IMAGENET_STD)):
@@ -35,20 +35,20 @@ class EfficientSAM(nn.Module):
             images: (B, 3, S, S) floats in [0, 1], S the architecture's image size.
 
         Returns:
-            (B, C, grid, grid) embedding.
+            (B, *architecture.embedding_shape) embedding.
         """
         normalised = (images - self.mean) / self.std
         embedding: Tensor = self.image_encoder(normalised.to(self.image_encoder.pos_embed.dtype))
         return embedding
 
-    def prepare(self, embedding: Tensor) -> ImageCells:
-        """What decoding needs of embeddings (B, C, grid, grid), whatever the prompt."""
+    def prepare(self, embedding: Tensor) -> PreparedImage:
+        """What decoding needs of embeddings (B, *embedding_shape), whatever the prompt."""
         dtype = self.mask_decoder.iou_token.weight.dtype
         cell_position = self.prompt_encoder.image_positions().to(dtype)
-        image: ImageCells = self.mask_decoder.prepare(embedding.to(dtype), cell_position)
+        image: PreparedImage = self.mask_decoder.prepare(embedding.to(dtype), cell_position)
         return image
 
-    def decode(self, image: ImageCells, points: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def decode(self, image: PreparedImage, points: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Decode Q prompts on each of B images.
 
         Args:
@@ -75,6 +75,13 @@ class EfficientSAM(nn.Module):
         """
         self.image_encoder.to(dtype)
         self.mask_decoder.to(dtype)
+
+
+def _build_image_encoder(architecture: Architecture) -> ImageEncoder | PyramidImageEncoder:
+    encoder = architecture.encoder
+    if isinstance(encoder, PyramidEncoder):
+        return PyramidImageEncoder(architecture, encoder)
+    return ImageEncoder(architecture, encoder)
 
 
 def build_model(architecture: Architecture) -> EfficientSAM:

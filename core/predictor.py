@@ -20,12 +20,12 @@ from .click_rule import (
 )
 from .errors import DeviceError, EfficientSAMError, ImageError
 from .mask_cleaning import clean_answer
+from .mask_decoder import PreparedImage
 from .mask_prediction import MaskPrediction
 from .model import EfficientSAM
 from .prepared_images import PreparedImages
 from .preprocessing import PREPROCESSING_VERSION, to_model_input
 from .prompt import Prompt
-from .two_way_transformer import ImageCells
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _PASSES_AT_ONCE = 16
@@ -249,8 +249,8 @@ class Predictor:
         iou = torch.cat([iou[0] for _, iou in parts])
         return logits.float().cpu().numpy(), iou.float().cpu().numpy()
 
-    def _prepare(self, embedding: ImageEmbedding) -> ImageCells:
-        expected = (self.architecture.embedding_channels, *(self.architecture.grid,) * 2)
+    def _prepare(self, embedding: ImageEmbedding) -> PreparedImage:
+        expected = self.architecture.embedding_shape
         if tuple(embedding.features.shape) != expected:
             raise ImageError(
                 f"an embedding of {self.spec.name!r} is {expected}, got "

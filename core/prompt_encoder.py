@@ -16,9 +16,10 @@ PADDING_XY = -1.0
 
 
 class SlotLabel(IntEnum):
-    """What a slot holds. The published models have no vector for a point outside (label 0)."""
+    """What a slot holds. The published models have no vector for a point outside."""
 
     PADDING = -1
+    NEGATIVE_POINT = 0
     POINT = 1
     BOX_TOP_LEFT = 2
     BOX_BOTTOM_RIGHT = 3
@@ -52,6 +53,8 @@ class PromptEncoder(nn.Module):
         self.point_embeddings = nn.Embedding(1, channels)
         self.bbox_top_left_embeddings = nn.Embedding(1, channels)
         self.bbox_bottom_right_embeddings = nn.Embedding(1, channels)
+        if architecture.has_negative_points:
+            self.negative_point_embeddings = nn.Embedding(1, channels)
 
     def forward(self, points: Tensor, labels: Tensor) -> Tensor:
         """Encode prompts.
@@ -64,14 +67,20 @@ class PromptEncoder(nn.Module):
             (..., 6, C) tokens.
         """
         tokens: Tensor = self.pe_layer((points + 0.5) / self.image_size)
-        for label, embedding in (
+        for label, embedding in self._find_embeddings():
+            tokens = tokens + embedding.weight[0] * (labels == label).unsqueeze(-1)
+        return tokens
+
+    def _find_embeddings(self) -> list[tuple[SlotLabel, nn.Embedding]]:
+        embeddings = [
             (SlotLabel.PADDING, self.invalid_points),
             (SlotLabel.POINT, self.point_embeddings),
             (SlotLabel.BOX_TOP_LEFT, self.bbox_top_left_embeddings),
             (SlotLabel.BOX_BOTTOM_RIGHT, self.bbox_bottom_right_embeddings),
-        ):
-            tokens = tokens + embedding.weight[0] * (labels == label).unsqueeze(-1)
-        return tokens
+        ]
+        if hasattr(self, "negative_point_embeddings"):
+            embeddings.append((SlotLabel.NEGATIVE_POINT, self.negative_point_embeddings))
+        return embeddings
 
     def image_positions(self) -> Tensor:
         """(N, C) features of the embedding's cell centres, row by row."""

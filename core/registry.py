@@ -3,10 +3,61 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import ClassVar
 
 from .automatic_mask_config import AutomaticMaskConfig
 from .errors import UnknownModelError
 from .mask_cleaning_config import MaskCleaning
+
+
+@dataclass(frozen=True)
+class PlainEncoder:
+    """A plain vision transformer, as published.
+
+    Attributes:
+        patch_size: side of one patch, pixels; one token and one cell of the embedding each.
+        width: channels.
+        depth: transformer blocks.
+        heads: attention heads.
+        pretrain_grid: side of the saved position grid, tokens; resized when the grid differs.
+    """
+
+    patch_size: int
+    width: int
+    depth: int
+    heads: int
+    pretrain_grid: int
+
+    has_details: ClassVar[bool] = False
+    """Whether the embedding holds finer features beside its cells."""
+
+    @property
+    def cell_px(self) -> int:
+        """Side of one cell of the embedding, pixels of the model input."""
+        return self.patch_size
+
+
+@dataclass(frozen=True)
+class PyramidEncoder:
+    """Convolutions that halve the image step by step, and a transformer on the smallest of them.
+
+    Its cells are 8 pixels; the finer features beside them are added where the mask decoder
+    upscales (``MaskDecoder``).
+
+    Attributes:
+        widths: channels at strides 2, 4, 8 and 16.
+        blocks: residual blocks at strides 4 and 8.
+        depth: transformer blocks at stride 16.
+        heads: attention heads.
+    """
+
+    widths: tuple[int, int, int, int]
+    blocks: tuple[int, int]
+    depth: int
+    heads: int
+
+    cell_px: ClassVar[int] = 8
+    has_details: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
@@ -15,31 +66,35 @@ class Architecture:
 
     Attributes:
         image_size: side of the square model input, pixels.
-        patch_size: side of one patch, pixels; one token each.
-        width: channels of the image encoder.
-        depth: transformer blocks of the image encoder.
-        heads: attention heads of the image encoder.
-        pretrain_grid: side of the saved position grid, tokens; resized to ``grid`` when it differs.
-        embedding_channels: channels of the embedding and width of the mask decoder.
+        encoder: the image encoder.
+        embedding_channels: channels of a cell of the embedding and width of the mask decoder.
         decoder_mlp_width: hidden width of the decoder's feed-forward layers.
         is_antialiased: whether the resize to the model input is low-pass filtered. The published
             models were trained without; a model of small input needs it.
+        has_negative_points: whether it was trained with points outside the object; the published
+            models were not.
     """
 
     image_size: int
-    patch_size: int
-    width: int
-    depth: int
-    heads: int
-    pretrain_grid: int
+    encoder: PlainEncoder | PyramidEncoder
     embedding_channels: int
     decoder_mlp_width: int
-    is_antialiased: bool
+    is_antialiased: bool = False
+    has_negative_points: bool = False
 
     @property
     def grid(self) -> int:
-        """Side of the embedding, tokens."""
-        return self.image_size // self.patch_size
+        """Side of the embedding, cells."""
+        return self.image_size // self.encoder.cell_px
+
+    @property
+    def embedding_shape(self) -> tuple[int, int, int]:
+        """(C, grid, grid) of an embedding; details, where it holds any, are packed into channels.
+
+        They are C / 4 channels at twice the grid and C / 8 at four times the grid.
+        """
+        channels = self.embedding_channels
+        return (channels * (4 if self.encoder.has_details else 1), self.grid, self.grid)
 
     @property
     def logits_size(self) -> int:
@@ -82,14 +137,9 @@ class ModelSpec:
 def _published(width: int, heads: int) -> Architecture:
     return Architecture(
         image_size=1024,
-        patch_size=16,
-        width=width,
-        depth=12,
-        heads=heads,
-        pretrain_grid=14,
+        encoder=PlainEncoder(patch_size=16, width=width, depth=12, heads=heads, pretrain_grid=14),
         embedding_channels=256,
         decoder_mlp_width=2048,
-        is_antialiased=False,
     )
 
 
@@ -119,11 +169,7 @@ _ROWS = (
         summary="small model that ships with the product, trained on made scenes",
         architecture=Architecture(
             image_size=256,
-            patch_size=8,
-            width=96,
-            depth=6,
-            heads=3,
-            pretrain_grid=32,
+            encoder=PlainEncoder(patch_size=8, width=96, depth=6, heads=3, pretrain_grid=32),
             embedding_channels=128,
             decoder_mlp_width=512,
             is_antialiased=True,

@@ -39,15 +39,17 @@ def _near_identity(width: int, noise: float, identity: float) -> tuple[Tensor, T
 
 @torch.no_grad()
 def initialise_encoder(encoder: nn.Module, heads: int) -> None:
-    """Set the first values of a ViT image encoder in place.
+    """Set the first values of an image encoder's transformer in place.
 
     Args:
-        encoder: has `pos_embed` (1, 1 + grid², width) and `blocks` with `attn.qkv`, `attn.proj`.
+        encoder: has `pos_embed` (1, grid² or 1 + grid², width) and `blocks` with `attn.qkv` and
+            `attn.proj`.
         heads: attention heads of a block.
     """
     position = encoder.get_parameter("pos_embed")
     width = position.shape[2]
-    position[0, 1:] = sine_positions(math.isqrt(position.shape[1] - 1), width)
+    grid = math.isqrt(position.shape[1])
+    position[0, -(grid**2) :] = sine_positions(grid, width)
     head = width // heads
     blocks = sum(1 for _ in encoder.get_submodule("blocks").children())
     for block in range(blocks):

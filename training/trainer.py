@@ -89,8 +89,8 @@ class Trainer:
         torch.manual_seed(config.seed)
         architecture = MODELS[config.model].architecture
         self.model = build_model(architecture)
-        initialise_encoder(self.model.image_encoder, architecture.heads)
-        self.affinity = AffinityHead(architecture.embedding_channels)
+        initialise_encoder(self.model.image_encoder, architecture.encoder.heads)
+        self.affinity = AffinityHead(architecture.embedding_shape[0])
         self.learners = nn.ModuleDict({"model": self.model, "affinity": self.affinity})
         self.optimizer = torch.optim.AdamW(
             [*_parameter_groups(self.learners, config.weight_decay), _frequencies(self.model)],
@@ -105,7 +105,7 @@ class Trainer:
             config.scenes,
             config.objects,
             architecture.image_size,
-            4 * architecture.grid,
+            architecture.logits_size,
         )
         append_record(config.folder, {"start": self.state.step, **config.as_record()})
 

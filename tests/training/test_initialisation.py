@@ -17,7 +17,7 @@ def test_near_places_are_more_alike_than_far_ones() -> None:
 def test_attention_starts_on_the_neighbourhood() -> None:
     architecture = MODELS["nano"].architecture
     encoder = build_model(architecture).image_encoder
-    initialise_encoder(encoder, architecture.heads)
+    initialise_encoder(encoder, architecture.encoder.heads)
     block = encoder.get_submodule("blocks.0")
     position = encoder.get_parameter("pos_embed")[:, 1:]
     joint = block.get_submodule("attn.qkv")(block.get_submodule("norm1")(position))

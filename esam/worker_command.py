@@ -1,6 +1,6 @@
 """``esam worker``: one worker process."""
 
-from labelstudio_backend import BackendSettings, JobResources, set_job_resources
+from labelstudio_backend import PROJECT_JOBS, BackendSettings, JobResources, set_job_resources
 from worker import WorkerSettings, start_worker
 
 from .logs import configure_logging
@@ -14,4 +14,4 @@ def worker(
     settings = WorkerSettings(model=model, weights=weights, device=device)
     configure_logging(settings.log_level)
     set_job_resources(JobResources(BackendSettings()))
-    start_worker(settings)
+    start_worker(settings, PROJECT_JOBS)

@@ -23,6 +23,7 @@ from .label_studio_session import LabelStudioSession
 from .labeled_task import LabeledTask, Prediction
 from .outputs import DrawnRegion, encode_brush_rle, read_drawn_regions
 from .prediction_service import PredictionService
+from .project_jobs import PROJECT_JOBS
 from .project_work import ProjectWork
 from .projects import Projects
 from .protocol import Task
@@ -34,6 +35,7 @@ from .task_labeler import LabelingPlan, TaskLabeler, TaskPrompt
 from .task_prompts import BoxPrompt, PromptSource, find_image_source
 
 __all__ = [
+    "PROJECT_JOBS",
     "BackendError",
     "BackendSettings",
     "BackgroundRuns",

@@ -11,9 +11,11 @@ from rq import Worker
 
 from core import Predictor
 
+from . import jobs
 from .context import WorkerContext, set_context
 from .embedding_codec import EmbeddingDtype
 from .keys import QUEUES
+from .known_jobs import JobFunction
 from .redis_connection import redis_errors_translated
 from .rq_worker import EncodeWorker
 from .settings import WorkerSettings
@@ -42,11 +44,15 @@ class WorkerStatus:
     embedding_identity: str
 
 
-def start_worker(settings: WorkerSettings) -> None:
+def start_worker(settings: WorkerSettings, more_jobs: Sequence[JobFunction] = ()) -> None:
     """Load the model and serve the queues, most urgent first, until SIGTERM or SIGINT.
 
     The job in hand is finished, or hands back what it has not begun. A Redis that goes away is
     waited for.
+
+    Args:
+        settings: model, device and Redis.
+        more_jobs: what jobs may call beside this package's own; any other job is refused.
 
     Raises:
         EfficientSAMError: model, weights or device cannot be used.
@@ -58,7 +64,7 @@ def start_worker(settings: WorkerSettings) -> None:
         predictor = settings.load()
     while True:
         try:
-            _serve(redis, predictor, settings.embedding_dtype)
+            _serve(redis, predictor, settings.embedding_dtype, more_jobs)
         except RedisError as error:
             logger.warning("Redis went away (%s); waiting for it", type(error).__name__)
             time.sleep(_REDIS_AWAY_S)
@@ -76,9 +82,12 @@ def list_workers(redis: Redis) -> Sequence[WorkerStatus]:
     return found
 
 
-def _serve(redis: Redis, predictor: Predictor, dtype: EmbeddingDtype) -> None:
+def _serve(
+    redis: Redis, predictor: Predictor, dtype: EmbeddingDtype, more_jobs: Sequence[JobFunction]
+) -> None:
     worker = EncodeWorker(
         redis,
+        (jobs.encode_image, *more_jobs),
         {
             "device": str(predictor.device),
             "model_version": predictor.model_version,

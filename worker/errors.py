@@ -4,6 +4,7 @@ WorkerError
 ├── EmbeddingFormatError   a stored value is truncated or of another version
 ├── EncodeFailed           the encode job failed; the message is the worker's reason
 ├── EncodeTimeout          no answer before the deadline
+├── JobRefused             a job in Redis is none that this worker does
 ├── NoWorker               no worker process is alive to take the job
 ├── NotAWorker             a job runs in a process that has no model
 └── RedisUnavailable       Redis cannot be reached or refuses
@@ -24,6 +25,10 @@ class EncodeFailed(WorkerError):
 
 class EncodeTimeout(WorkerError):
     """The embedding did not arrive before the caller's deadline."""
+
+
+class JobRefused(WorkerError):
+    """A job names a function that this worker does not do."""
 
 
 class NoWorker(WorkerError):

@@ -12,6 +12,7 @@ from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
 from .keys import FAILED_JOB_TTL_S, FINISHED_JOB_TTL_S, QUEUES
+from .known_jobs import KnownJob
 
 # A job is tried once more by another worker for each worker that dies over it, this many times.
 _LIVES = 3
@@ -61,14 +62,14 @@ def enqueue_job(
 
 
 def get_queue(redis: Redis, name: str) -> Queue:
-    """RQ's queue of this name."""
-    return Queue(name, connection=redis, serializer=JSONSerializer)
+    """RQ's queue of this name; looking at its jobs imports and calls nothing that they name."""
+    return Queue(name, connection=redis, job_class=KnownJob, serializer=JSONSerializer)
 
 
 def find_unfinished_job(redis: Redis, job_id: str) -> Job | None:
     """The job, unless it is over or gone."""
     try:
-        job = Job.fetch(job_id, connection=redis, serializer=JSONSerializer)
+        job = KnownJob.fetch(job_id, connection=redis, serializer=JSONSerializer)
     except NoSuchJobError:
         return None
     return None if job.get_status() in _ENDED else job

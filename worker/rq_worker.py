@@ -6,7 +6,7 @@ one alive until the job's timeout is over. This one beats all the time, from a t
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,6 +20,7 @@ from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 
 from .keys import QUEUES
+from .known_jobs import JobFunction, make_job_class
 
 _BEAT_EVERY_S = 5.0
 # How soon after its last beat a worker counts as dead. A busy machine may delay a beat.
@@ -34,14 +35,18 @@ class EncodeWorker(SimpleWorker):
 
     Args:
         redis: where the queues are.
+        functions: the jobs it does.
         description: fields kept beside the worker in Redis, such as its device.
     """
 
-    def __init__(self, redis: Redis, description: Mapping[str, str]) -> None:
+    def __init__(
+        self, redis: Redis, functions: Iterable[JobFunction], description: Mapping[str, str]
+    ) -> None:
         self._description = description
         super().__init__(
             list(QUEUES),
             connection=redis,
+            job_class=make_job_class(functions),
             serializer=JSONSerializer,
             worker_ttl=_LOOK_EVERY_S + _RQ_MARGIN_S,
             maintenance_interval=_LOOK_EVERY_S,
@@ -62,6 +67,9 @@ class EncodeWorker(SimpleWorker):
         with self._beating(job, execution):
             self.perform_job(job, queue, execution)
         self.set_state(WorkerStatus.IDLE)
+
+    def subscribe(self) -> None:
+        """Listen to nobody: RQ's commands would let whoever may publish stop this worker."""
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
         """Say that this worker is alive; RQ asks for longer times than we believe it."""

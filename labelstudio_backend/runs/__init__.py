@@ -1,6 +1,7 @@
 """Whole projects: runs that workers carry out, task by task."""
 
 from .run import Run, RunOptions, RunProgress, RunState
+from .run_jobs import work_on_chunk
 from .run_routes import AccountRequest, add_run_routes
 from .run_service import RunService
 from .run_store import RunStore
@@ -14,4 +15,5 @@ __all__ = [
     "RunState",
     "RunStore",
     "add_run_routes",
+    "work_on_chunk",
 ]

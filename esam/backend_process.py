@@ -14,8 +14,9 @@ from labelstudio_backend import (
     RecentFailures,
     create_app,
 )
-from worker import EmbeddingClient, WorkerSettings
+from worker import EmbeddingClient, WorkerSettings, current_request_id
 
+from .logs import name_requests
 from .model_options import say_which_model
 
 
@@ -31,6 +32,7 @@ def load_backend(model: str | None, weights: Path | None, device: str) -> FastAP
         EfficientSAMError: model, weights or device cannot be used.
         RedisUnavailable: the Redis URL is malformed.
     """
+    name_requests(current_request_id)
     settings = WorkerSettings(model=model, weights=weights, device=device)
     say_which_model(find_checkpoint(model, weights).spec.name, is_default=model is None)
     predictor = settings.load()

@@ -8,6 +8,7 @@ import typer
 
 from core import find_checkpoint
 
+from .logs import configure_logging
 from .model_options import DeviceOption, ModelOption, WeightsOption, say_which_model
 from .server_options import ANY_ADDRESS, HostOption, PortOption
 from .stack import Stack, StackConfig
@@ -26,6 +27,7 @@ def run(
     device: DeviceOption = "cpu",
 ) -> None:
     """Start everything: Redis, workers and the backend. Ctrl-C stops what it started."""
+    configure_logging()
     checkpoint = find_checkpoint(model, weights)
     say_which_model(checkpoint.spec.name, is_default=model is None)
     environment = {"ESAM_MODEL": checkpoint.spec.name, "ESAM_DEVICE": device}

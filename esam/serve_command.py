@@ -1,6 +1,5 @@
 """``esam serve``: the backend alone. It answers before it is loaded, so little is imported here."""
 
-import os
 from typing import TYPE_CHECKING
 
 from .early_server import serve_early
@@ -26,5 +25,5 @@ def serve(
 
         return load_backend(model, weights, device)
 
-    configure_logging(os.environ.get("LOG_LEVEL", "INFO"))
+    configure_logging()
     serve_early(load, host, port)

@@ -1,9 +1,9 @@
 """``esam worker``: one worker process."""
 
 from labelstudio_backend import PROJECT_JOBS, BackendSettings, JobResources, set_job_resources
-from worker import WorkerSettings, start_worker
+from worker import WorkerSettings, current_request_id, start_worker
 
-from .logs import configure_logging
+from .logs import configure_logging, name_requests
 from .model_options import DeviceOption, ModelOption, WeightsOption
 
 
@@ -11,7 +11,8 @@ def worker(
     model: ModelOption = None, weights: WeightsOption = None, device: DeviceOption = "cpu"
 ) -> None:
     """Start one worker process; it needs a Redis (ESAM_REDIS_URL)."""
+    configure_logging()
+    name_requests(current_request_id)
     settings = WorkerSettings(model=model, weights=weights, device=device)
-    configure_logging(settings.log_level)
     set_job_resources(JobResources(BackendSettings()))
     start_worker(settings, PROJECT_JOBS)

@@ -18,6 +18,7 @@ from .prediction_service import PredictionService
 from .project_routes import add_project_routes
 from .project_work import ProjectWork
 from .protocol import PredictRequest, SetupRequest, ValidateRequest, WebhookEvent
+from .request_observer import RequestObserver, note_outcome
 from .service_metrics import CONTENT_TYPE
 from .settings import BackendSettings
 
@@ -40,14 +41,13 @@ def create_app(
         title="EfficientSAM for Label Studio",
         docs_url=None,
         redoc_url=None,
-        middleware=_make_middleware(settings),
+        middleware=_make_middleware(service, settings),
         exception_handlers={
             BackendError: answer_error,
             EfficientSAMError: answer_error,
             WorkerError: answer_error,
             RedisError: answer_error,
             HTTPException: answer_error,
-            Exception: answer_error,
         },
     )
 
@@ -131,6 +131,7 @@ async def answer_error(request: Request, error: Exception) -> Response:
         answer = translate_error(error)
         if is_fault(error):
             logger.error("%s failed", request.url.path, exc_info=error)
+    note_outcome(request, answer.code)
     logger.log(
         # What nobody waits for any more is no failure.
         logging.INFO if isinstance(answer, Superseded) else logging.WARNING,
@@ -141,9 +142,10 @@ async def answer_error(request: Request, error: Exception) -> Response:
     return make_answer(content, status=answer.status, headers=answer.headers)
 
 
-def _make_middleware(settings: BackendSettings) -> list[Middleware]:
+def _make_middleware(service: PredictionService, settings: BackendSettings) -> list[Middleware]:
+    observer = Middleware(RequestObserver, service.metrics, answer_error)
     user, password = settings.basic_auth_user, settings.basic_auth_pass
     if user is None or password is None:
-        return []
+        return [observer]
     login = {"user": user, "password": password.get_secret_value()}
-    return [Middleware(BasicAuth, **login, answer_error=answer_error)]
+    return [observer, Middleware(BasicAuth, **login, answer_error=answer_error)]

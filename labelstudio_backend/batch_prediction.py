@@ -8,13 +8,13 @@ costs no other its answer.
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 
 from core import Predictor
-from worker import PREFETCH, EncodeTimeout, WorkerError
+from worker import PREFETCH, EncodeTimeout, RequestThreads, WorkerError
 
 from .background import BackgroundRuns, WarmStart
 from .errors import (
@@ -32,7 +32,7 @@ from .recent_failures import RecentFailures
 from .settings import Prelabel
 from .stage_times import StageTimes
 from .task_labeler import LabelingPlan, TaskLabeler
-from .task_predictor import Attempt, TaskPredictor
+from .task_predictor import Attempt, AttemptSubject, TaskPredictor
 from .task_prompts import PromptSource, find_image_source
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class _Batch:
     deadline: float
 
     def make_attempt(self, task: Task, clock: Callable[[], float]) -> Attempt:
-        subject = f"task={task.id!r:.40} project={self.project!r:.40}"
+        subject = AttemptSubject(task.id, self.project)
         return Attempt(subject, self.account, self.deadline, PREFETCH, StageTimes(clock))
 
 
@@ -250,13 +250,13 @@ def find_click_images(
 
 
 @contextmanager
-def _open_pool() -> Iterator[ThreadPoolExecutor]:
+def _open_pool() -> Iterator[RequestThreads]:
     """Threads that overlap downloads, encoding and decoding of one call.
 
     They are not waited for: one that hangs on a slow image ends by itself, within the time that an
     image may take.
     """
-    pool = ThreadPoolExecutor(_THREADS, "batch-prediction")
+    pool = RequestThreads(_THREADS, "batch-prediction")
     try:
         yield pool
     finally:

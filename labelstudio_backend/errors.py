@@ -66,7 +66,7 @@ class BackendError(Exception):
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
         self.detail = detail
-        self.subject = ""
+        self.subject: object = ""
 
 
 class RequestInvalid(BackendError):

@@ -26,7 +26,7 @@ from .settings import BackendSettings
 from .stage_times import StageTimes
 from .task_image import EmbeddingSource
 from .task_labeler import LabelingPlan, TaskLabeler
-from .task_predictor import Attempt, TaskPredictor
+from .task_predictor import Attempt, AttemptSubject, TaskPredictor
 from .task_prompts import PromptSource
 
 logger = logging.getLogger(__name__)
@@ -136,7 +136,7 @@ class PredictionService:
             prediction = self._predict_click(request, context.result, attempt)
         except Exception as error:
             answer = translate_error(error)
-            answer.subject = str(attempt)
+            answer.subject = attempt
             if answer is error or is_fault(error):
                 raise
             raise answer from error
@@ -144,7 +144,7 @@ class PredictionService:
 
     def _make_attempt(self, request: PredictRequest) -> Attempt:
         return Attempt(
-            subject=f"task={request.tasks[0].id!r:.40} project={request.project!r:.40}",
+            subject=AttemptSubject(request.tasks[0].id, request.project),
             account=find_account(self._settings, self._projects.find(request.project)),
             deadline=self._clock() + self._settings.predict_timeout_s,
             priority=INTERACTIVE,

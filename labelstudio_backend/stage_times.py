@@ -43,6 +43,10 @@ class StageTimes:
         """Milliseconds by stage so far."""
         return dict(self._times_ms)
 
+    def log_fields(self) -> dict[str, float]:
+        """The same for a log of fields."""
+        return {f"{stage}_ms": round(ms, 1) for stage, ms in self._times_ms.items()}
+
     def __str__(self) -> str:
         """Fields for the log, such as ``image_ms=12.0 decode_ms=80.1``."""
         return " ".join(f"{stage}_ms={ms:.1f}" for stage, ms in self._times_ms.items())

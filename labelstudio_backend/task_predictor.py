@@ -23,11 +23,32 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
+class AttemptSubject:
+    """What is predicted, for the log.
+
+    Attributes:
+        task_id: the task.
+        project: ``"<id>.<unix time of creation>"``.
+    """
+
+    task_id: int | str | None
+    project: str | None
+
+    def log_fields(self) -> dict[str, object]:
+        """For a log of fields."""
+        return {"task": self.task_id, "project": self.project}
+
+    def __str__(self) -> str:
+        """Fields for the log."""
+        return f"task={self.task_id!r:.40} project={self.project!r:.40}"
+
+
+@dataclass(frozen=True)
 class Attempt:
     """One attempt at a task: for whom, and until when.
 
     Attributes:
-        subject: task and project, for the log.
+        subject: what is predicted.
         account: the project's Label Studio.
         deadline: when whoever asks has to be answered, by the predictor's clock.
         priority: the queue of an encode job that has to be made.
@@ -35,12 +56,16 @@ class Attempt:
         call: the click that it is for; None where the answer is wanted in any case.
     """
 
-    subject: str
+    subject: AttemptSubject
     account: LabelStudioAccount | None
     deadline: float
     priority: str
     times: StageTimes
     call: OpenCall | None = None
+
+    def log_fields(self) -> dict[str, object]:
+        """For a log of fields."""
+        return self.subject.log_fields() | self.times.log_fields()
 
     def __str__(self) -> str:
         """Fields for the log."""

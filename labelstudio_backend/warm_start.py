@@ -7,7 +7,6 @@ worker came to them in half an hour: an embedding nobody waits for must not cost
 import hashlib
 import logging
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -16,6 +15,7 @@ from core import EfficientSAMError
 from worker import (
     PREFETCH,
     EmbeddingClient,
+    RequestThreads,
     count_waiting_jobs,
     current_context,
     encode_here,
@@ -51,7 +51,7 @@ class WarmStart:
         self._redis = redis
         self._identity = model_identity
         self._accounts = AccountStore(redis)
-        self._thread = ThreadPoolExecutor(1, "warm")
+        self._thread = RequestThreads(1, "warm")
 
     def warm(self, account: LabelStudioAccount | None, images: Sequence[Image]) -> None:
         """Order embeddings; returns at once, and never fails the caller."""

@@ -22,6 +22,7 @@ from .redis_connection import (
     explain_redis_error,
     redis_errors_translated,
 )
+from .request_id import RequestThreads, choose_request_id, current_request_id, working_for
 from .settings import WorkerSettings
 
 __all__ = [
@@ -37,14 +38,17 @@ __all__ = [
     "NoWorker",
     "NotAWorker",
     "RedisUnavailable",
+    "RequestThreads",
     "WorkerContext",
     "WorkerError",
     "WorkerSettings",
     "WorkerStatus",
     "as_text",
+    "choose_request_id",
     "connect_redis",
     "count_waiting_jobs",
     "current_context",
+    "current_request_id",
     "encode_here",
     "enqueue_job",
     "explain_redis_error",
@@ -54,4 +58,5 @@ __all__ = [
     "redis_errors_translated",
     "set_context",
     "start_worker",
+    "working_for",
 ]

@@ -13,6 +13,7 @@ from rq.serializers import JSONSerializer
 
 from .keys import FAILED_JOB_TTL_S, FINISHED_JOB_TTL_S, QUEUES
 from .known_jobs import KnownJob
+from .request_id import REQUEST_ID_FIELD, current_request_id
 
 # A job is tried once more by another worker for each worker that dies over it, this many times.
 _LIVES = 3
@@ -33,7 +34,8 @@ def enqueue_job(
 ) -> Job:
     """Put a job on a queue.
 
-    A job whose worker dies goes back to its queue; one that raises is over.
+    A job whose worker dies goes back to its queue; one that raises is over. It works for the
+    request that this thread works for.
 
     Args:
         redis: where the queue is.
@@ -46,6 +48,7 @@ def enqueue_job(
         is_at_front: before the jobs that wait already.
         pipeline: commands are added to it instead of being sent.
     """
+    request_id = current_request_id()
     return get_queue(redis, queue).enqueue_call(
         function,
         args=tuple(arguments),
@@ -56,6 +59,7 @@ def enqueue_job(
         description=getattr(function, "__name__", "job"),
         job_id=job_id or str(uuid4()),
         at_front=is_at_front,
+        meta={REQUEST_ID_FIELD: request_id} if request_id else None,
         retry=Retry(_LIVES - 1, enqueue_at_front=True),
         pipeline=pipeline,
     )

@@ -21,6 +21,7 @@ from rq.worker import WorkerStatus
 
 from .keys import QUEUES
 from .known_jobs import JobFunction, make_job_class
+from .request_id import REQUEST_ID_FIELD, choose_request_id, working_for
 
 _BEAT_EVERY_S = 5.0
 # How soon after its last beat a worker counts as dead. A busy machine may delay a beat.
@@ -64,7 +65,9 @@ class EncodeWorker(SimpleWorker):
         # that is not started: one whose worker was killed between the two.
         job.set_status(JobStatus.STARTED)
         execution = self.prepare_execution(job)
-        with self._beating(job, execution):
+        meta = job.meta if isinstance(job.meta, dict) else {}
+        request_id = choose_request_id(meta.get(REQUEST_ID_FIELD))
+        with self._beating(job, execution), working_for(request_id):
             self.perform_job(job, queue, execution)
         self.set_state(WorkerStatus.IDLE)
 

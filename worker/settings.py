@@ -28,7 +28,6 @@ class WorkerSettings(BaseSettings):
             unset takes what suits the model.
         has_clicked_parts_only: whether, of a mask that was clicked, only the clicked parts stay;
             unset takes what suits the model.
-        log_level: a level of Python's logging.
     """
 
     model_config = SettingsConfigDict(populate_by_name=True, protected_namespaces=())
@@ -45,7 +44,6 @@ class WorkerSettings(BaseSettings):
         None, validation_alias="ESAM_MIN_PART_SHARE"
     )
     has_clicked_parts_only: bool | None = Field(None, validation_alias="ESAM_CLICKED_PARTS_ONLY")
-    log_level: str = Field("INFO", validation_alias="LOG_LEVEL")
 
     def connect(self) -> Redis:
         """A client for the Redis of these settings.

@@ -16,7 +16,7 @@ docs/prelabeling.md).
 import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -28,7 +28,7 @@ import torch
 from numpy.typing import NDArray
 
 from core import EfficientSAMError, ImageEmbedding, Predictor, Tile, read_image
-from worker import WorkerContext, WorkerError, keep_embedding
+from worker import RequestThreads, WorkerContext, WorkerError, keep_embedding
 
 from ..errors import (
     BackendError,
@@ -123,10 +123,10 @@ class ChunkPipeline:
         self._slots = Semaphore(_IN_FLIGHT)
         self._begun: set[int] = set()
         with ExitStack() as stack:
-            readers = stack.enter_context(ThreadPoolExecutor(_READERS, "read"))
-            posters = stack.enter_context(ThreadPoolExecutor(_POSTERS, "post"))
+            readers = stack.enter_context(RequestThreads(_READERS, "read"))
+            posters = stack.enter_context(RequestThreads(_POSTERS, "post"))
             encoders = stack.enter_context(self._start_encoders())
-            feeder = stack.enter_context(ThreadPoolExecutor(1, "feed"))
+            feeder = stack.enter_context(RequestThreads(1, "feed"))
             line: Queue[Future[_ReadTask | None] | None] = Queue()
             feeder.submit(self._feed, task_ids, readers, line)
             turns = Semaphore(self._encoder_count)
@@ -145,16 +145,16 @@ class ChunkPipeline:
             raise self._errors[0]
         return [task_id for task_id in task_ids if task_id not in self._begun]
 
-    def _start_encoders(self) -> ThreadPoolExecutor:
+    def _start_encoders(self) -> RequestThreads:
         share = max(1, torch.get_num_threads() // self._encoder_count)
-        return ThreadPoolExecutor(
+        return RequestThreads(
             self._encoder_count, "encode", initializer=torch.set_num_threads, initargs=(share,)
         )
 
     def _feed(
         self,
         task_ids: Sequence[int],
-        readers: ThreadPoolExecutor,
+        readers: RequestThreads,
         line: "Queue[Future[_ReadTask | None] | None]",
     ) -> None:
         """Put every task on the line, read or being read, in order; then None."""
@@ -238,7 +238,7 @@ class ChunkPipeline:
         with self._images.open(source, account, task_id) as image:
             return image.read()
 
-    def _encode(self, batch: Sequence[_ReadTask], posters: ThreadPoolExecutor) -> None:
+    def _encode(self, batch: Sequence[_ReadTask], posters: RequestThreads) -> None:
         predictor: Predictor = self._context.predictor
         try:
             embeddings = predictor.encode([task.rgb for task in batch])

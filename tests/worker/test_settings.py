@@ -8,7 +8,7 @@ from worker import RedisUnavailable, WorkerSettings, connect_redis
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
 
 
-@pytest.mark.parametrize("field", sorted(set(WorkerSettings.model_fields) - {"log_level"}))
+@pytest.mark.parametrize("field", sorted(WorkerSettings.model_fields))
 def test_every_setting_is_in_the_readme(field: str) -> None:
     alias = WorkerSettings.model_fields[field].validation_alias
     for name in alias.choices if isinstance(alias, AliasChoices) else [alias]:

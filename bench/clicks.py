@@ -16,7 +16,6 @@ from rich.console import Console
 
 from core import ImageEmbedding, MaskPrediction, Predictor, Prompt, load_predictor
 from core.click_rule import choose_by_clicks, find_wrong_clicks, make_own_prompt
-from core.prompt_encoder import PADDING_XY, SLOTS, SlotLabel
 from training.examples import held_out_scenes, photos
 from training.interactive import Answer, as_click_table, click_examples
 
@@ -27,24 +26,12 @@ _RAW_NEGATIVE = 0
 class _RawPrompt(Prompt):
     """Negative points are embedded as they are, under a label that the model has no vector for."""
 
-    @property
-    def negative_points(self) -> NDArray[np.float64]:
-        """None that anything else could treat."""
-        return np.empty((0, 2))
-
     def to_slots(
-        self, size_hw: tuple[int, int], image_size: int
+        self, size_hw: tuple[int, int], image_size: int, has_negative_points: bool = True
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """One pass; what is beyond the sixth slot is dropped, as published."""
-        corners = np.empty((0, 2)) if self.box is None else self.box.reshape(2, 2)
-        corner_kinds = [SlotLabel.BOX_TOP_LEFT, SlotLabel.BOX_BOTTOM_RIGHT][: len(corners)]
-        point_kinds = np.where(self.labels == 1, SlotLabel.POINT, _RAW_NEGATIVE)
-        places = np.concatenate([corners, self.points])[:SLOTS]
-        xy = np.full((1, SLOTS, 2), PADDING_XY, np.float32)
-        labels = np.full((1, SLOTS), SlotLabel.PADDING, np.int64)
-        xy[0, : len(places)] = places * image_size / np.array(size_hw[::-1])
-        labels[0, : len(places)] = [*corner_kinds, *point_kinds][:SLOTS]
-        return xy, labels
+        xy, labels = super().to_slots(size_hw, image_size, has_negative_points=True)
+        return xy[:1], labels[:1]
 
 
 class Rules:

@@ -198,7 +198,8 @@ class Predictor:
 
         Args:
             embedding: the encoded image.
-            prompts: box and positive points are read; negative points are not.
+            prompts: box and positive points are read; negative points only by a model that was
+                trained with them.
 
         Returns:
             One prediction a prompt, whose answer is the candidate of highest predicted IoU.
@@ -210,7 +211,8 @@ class Predictor:
         for prompt in prompts:
             prompt.check_inside(embedding.original_size_hw)
         size_hw = embedding.original_size_hw
-        slots = [p.to_slots(size_hw, self.architecture.image_size) for p in prompts]
+        a = self.architecture
+        slots = [p.to_slots(size_hw, a.image_size, a.has_negative_points) for p in prompts]
         passes = [len(xy) for xy, _ in slots]
         if not passes:
             return []

@@ -12,6 +12,9 @@ from .prompt_encoder import PADDING_XY, SLOTS, SlotLabel
 POSITIVE = 1
 NEGATIVE = 0
 
+_SLOT_LABELS = np.array([SlotLabel.NEGATIVE_POINT, SlotLabel.POINT])
+_CORNER_LABELS = np.array([SlotLabel.BOX_TOP_LEFT, SlotLabel.BOX_BOTTOM_RIGHT])
+
 
 @dataclass(frozen=True, eq=False)
 class Prompt:
@@ -85,34 +88,41 @@ class Prompt:
                 )
 
     def to_slots(
-        self, size_hw: tuple[int, int], image_size: int
+        self, size_hw: tuple[int, int], image_size: int, has_negative_points: bool = False
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Pack what the model can read into passes of six slots; negative points are not read.
+        """Pack what the model can read into passes of six slots.
 
         A box takes two slots. What does not fit in one pass goes into further passes, each of
-        which sees the anchor again (the box, or else the first point), so nothing is dropped.
+        which sees the anchor again (the box, or else the first positive point), so nothing is
+        dropped.
 
         Args:
             size_hw: original (height, width).
             image_size: side of the model input, pixels.
+            has_negative_points: whether the model reads points outside; they are left out for one
+                that does not.
 
         Returns:
             (K, 6, 2) model-input pixels and (K, 6) slot labels, one row a pass.
         """
-        corners = np.empty((0, 2)) if self.box is None else self.box.reshape(2, 2)
-        points = self.positive_points
-        anchor, rest = (corners, points) if len(corners) else (points[:1], points[1:])
+        is_read = (self.labels == POSITIVE) | has_negative_points
+        points, kinds = self.points[is_read], _SLOT_LABELS[self.labels[is_read]]
+        if self.box is None:
+            first = int((kinds == SlotLabel.POINT).argmax())
+            anchor, anchor_kinds = points[[first]], kinds[[first]]
+            points, kinds = np.delete(points, first, axis=0), np.delete(kinds, first)
+        else:
+            anchor, anchor_kinds = self.box.reshape(2, 2), _CORNER_LABELS
         room = SLOTS - len(anchor)
-        passes = [rest[i : i + room] for i in range(0, len(rest), room)] or [rest]
-        xy = np.full((len(passes), SLOTS, 2), PADDING_XY, dtype=np.float32)
-        labels = np.full((len(passes), SLOTS), SlotLabel.PADDING, dtype=np.int64)
+        starts = range(0, max(len(points), 1), room)
+        xy = np.full((len(starts), SLOTS, 2), PADDING_XY, dtype=np.float32)
+        labels = np.full((len(starts), SLOTS), SlotLabel.PADDING, dtype=np.int64)
         scale = image_size / np.array([size_hw[1], size_hw[0]], dtype=np.float64)
-        for i, chunk in enumerate(passes):
-            used = len(anchor) + len(chunk)
-            xy[i, :used] = np.concatenate([anchor, chunk]) * scale
-            labels[i, :used] = SlotLabel.POINT
-            if len(corners):
-                labels[i, :2] = SlotLabel.BOX_TOP_LEFT, SlotLabel.BOX_BOTTOM_RIGHT
+        for i, start in enumerate(starts):
+            chunk = slice(start, start + room)
+            used = len(anchor) + len(points[chunk])
+            xy[i, :used] = np.concatenate([anchor, points[chunk]]) * scale
+            labels[i, :used] = np.concatenate([anchor_kinds, kinds[chunk]])
         return xy, labels
 
 

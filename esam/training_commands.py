@@ -37,12 +37,22 @@ def train_command(
         int | None, typer.Option(help="Length in steps instead, for an exact repeat.", min=1)
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights and scenes.")] = 0,
+    device: DeviceOption = "cpu",
+    makers: Annotated[int, typer.Option(help="Processes that make scenes.", min=1)] = 1,
 ) -> None:
     """Train the small model on scenes made as it goes; Ctrl-C saves, the same command resumes."""
     if minutes and steps:
         raise typer.BadParameter("give --minutes or --steps, not both")
     length = None if steps else (minutes or 90.0)
-    config = TrainingConfig(folder=folder, minutes=length, steps=steps, seed=seed)
+    config = TrainingConfig(
+        folder=folder,
+        minutes=length,
+        steps=steps,
+        seed=seed,
+        makers=makers,
+        device=device,
+        is_bfloat16=device != "cpu",
+    )
     with TrainingDisplay() as display:
         path = train(config, on_progress=display)
     typer.echo(f"wrote {path}; measure it with: esam evaluate --model nano --weights {path}")

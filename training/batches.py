@@ -1,4 +1,4 @@
-"""Training batches, made ahead of the step that needs them in a process of their own.
+"""Training batches, made ahead of the step that needs them in processes of their own.
 
 Batch number `step` of a seed is always the same, whoever makes it: a resumed run goes on with
 exactly the batches that it would have seen.
@@ -21,6 +21,7 @@ import numpy.typing as npt
 from training.places import draw_places
 from training.prompts import draw_training_prompt, pack
 from training.scenes import make_scene
+from training.views import draw_view
 
 # Held-out scenes come from streams above this number, training scenes from those below it.
 FIRST_HELD_OUT_SEED = 1_000_000
@@ -80,8 +81,8 @@ def make_batch(recipe: BatchRecipe, step: int) -> Batch:
     images, points, labels, truth, places, owners = [], [], [], [], [], []
     for offset in range(recipe.scenes):
         index = step * recipe.scenes + offset
-        scene = make_scene(recipe.seed, index, recipe.image_px)
         rng = np.random.default_rng((recipe.seed, index, 1))
+        scene = draw_view(rng, make_scene(recipe.seed, index, recipe.image_px))
         images.append(scene.image)
         cells, owner = draw_places(rng, scene.objects, recipe.truth_px // 2)
         places.append(cells)
@@ -120,13 +121,13 @@ def downsample(mask: npt.NDArray[np.bool_], size_px: int) -> npt.NDArray[np.uint
     return np.asarray(blocks.mean(axis=(1, 3)) * 255, np.uint8)
 
 
-def _fill_queue(recipe: BatchRecipe, step: int, batches: Queue[Batch]) -> None:
-    """Body of the batch-making process; ends when its parent is gone."""
+def _fill_queue(recipe: BatchRecipe, step: int, stride: int, batches: Queue[Batch]) -> None:
+    """Body of a batch-making process; ends when its parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the trainer, which stops us
     parent = os.getppid()
     while os.getppid() == parent:
         batch = make_batch(recipe, step)
-        step += 1
+        step += stride
         while os.getppid() == parent:
             try:
                 batches.put(batch, timeout=_POLL_S)
@@ -136,17 +137,23 @@ def _fill_queue(recipe: BatchRecipe, step: int, batches: Queue[Batch]) -> None:
 
 
 class BatchStream:
-    """Batches in order from `first_step` on, made ahead by a background process."""
+    """Batches in order from `first_step` on, made ahead by `makers` background processes."""
 
-    def __init__(self, recipe: BatchRecipe, first_step: int) -> None:
+    def __init__(self, recipe: BatchRecipe, first_step: int, makers: int = 1) -> None:
         context = multiprocessing.get_context("spawn")
-        self._batches: Queue[Batch] = context.Queue(_QUEUE_LENGTH)
-        self._maker: BaseProcess = context.Process(
-            target=_fill_queue, args=(recipe, first_step, self._batches), daemon=True
-        )
+        self._queues: list[Queue[Batch]] = [context.Queue(_QUEUE_LENGTH) for _ in range(makers)]
+        # Each makes every `makers`-th batch, so that taking from them in turn keeps the order.
+        self._makers: list[BaseProcess] = [
+            context.Process(
+                target=_fill_queue, args=(recipe, first_step + i, makers, batches), daemon=True
+            )
+            for i, batches in enumerate(self._queues)
+        ]
+        self._turn = 0
 
     def __enter__(self) -> BatchStream:
-        self._maker.start()
+        for maker in self._makers:
+            maker.start()
         return self
 
     def __exit__(
@@ -155,22 +162,25 @@ class BatchStream:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._maker.terminate()
-        self._maker.join()
-        self._batches.cancel_join_thread()
-        self._batches.close()
+        for maker, batches in zip(self._makers, self._queues, strict=True):
+            maker.terminate()
+            maker.join()
+            batches.cancel_join_thread()
+            batches.close()
 
     def take(self) -> Batch:
         """Wait for the next batch.
 
         Raises:
-            RuntimeError: the process that makes them has died.
+            RuntimeError: the process that makes it has died.
         """
+        maker, batches = self._makers[self._turn], self._queues[self._turn]
+        self._turn = (self._turn + 1) % len(self._queues)
         while True:
             try:
-                return self._batches.get(timeout=_POLL_S)
+                return batches.get(timeout=_POLL_S)
             except queue.Empty:
-                if not self._maker.is_alive():
+                if not maker.is_alive():
                     raise RuntimeError(
-                        f"the batch-making process ended with exit code {self._maker.exitcode}"
+                        f"the batch-making process ended with exit code {maker.exitcode}"
                     ) from None

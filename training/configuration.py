@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+_FALL_SHARE = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,9 @@ class TrainingConfig:
         seed: of the weights and of the stream of scenes.
         scenes: pictures a step.
         objects: prompts a picture; they share one encode.
+        makers: processes that make scenes.
+        correction_share: of the steps, in which some prompts get a click that corrects the model's
+            own answer.
         learning_rate: peak of the schedule.
         warmup_steps: steps of linear rise.
         affinity_weight: of the side task that teaches the encoder alone.
@@ -30,7 +34,9 @@ class TrainingConfig:
         save_every_s: seconds between saved states.
         threads: torch threads; 0 tries one and all of them and keeps the faster, or leaves torch's
             own choice when the length is in steps.
-        is_bfloat16: whether the matrix products run in bfloat16.
+        device: torch device to learn on.
+        is_bfloat16: whether matrix products and convolutions run in bfloat16; on a CPU the
+            convolutions take longer so.
     """
 
     folder: Path
@@ -40,6 +46,8 @@ class TrainingConfig:
     seed: int = 0
     scenes: int = 4
     objects: int = 8
+    makers: int = 1
+    correction_share: float = 0.4
     learning_rate: float = 1e-3
     warmup_steps: int = 150
     affinity_weight: float = 0.5
@@ -48,7 +56,8 @@ class TrainingConfig:
     ema_decay: float = 0.995
     save_every_s: float = 180.0
     threads: int = 0
-    is_bfloat16: bool = True
+    device: str = "cpu"
+    is_bfloat16: bool = False
 
     def __post_init__(self) -> None:
         if (self.minutes is None) == (self.steps is None):
@@ -67,10 +76,13 @@ class TrainingConfig:
         return min(1.0, trained_s / (60.0 * (self.minutes or 1.0)))
 
     def learning_rate_at(self, step: int, progress: float) -> float:
-        """Linear warm-up, then a half cosine down to a hundredth of the peak."""
+        """Linear warm-up, the peak, and in the last third a fall to a hundredth of it.
+
+        A run that is to go on for longer can, from any moment before the fall.
+        """
         warmup = min(1.0, (step + 1) / max(1, self.warmup_steps))
-        cosine = 0.5 * (1 + math.cos(math.pi * progress))
-        return self.learning_rate * warmup * (0.01 + 0.99 * cosine)
+        left = min(1.0, (1 - progress) / _FALL_SHARE)
+        return self.learning_rate * warmup * (0.01 + 0.99 * left)
 
     def as_record(self) -> dict[str, Any]:
         """The settings as plain values, for the log."""

@@ -17,7 +17,8 @@ BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float32]
 
 SLOTS = 6
-PADDING_LABEL, POINT_LABEL, BOX_TOP_LEFT_LABEL, BOX_BOTTOM_RIGHT_LABEL = -1, 1, 2, 3
+PADDING_LABEL, NEGATIVE_LABEL, POINT_LABEL = -1, 0, 1
+BOX_TOP_LEFT_LABEL, BOX_BOTTOM_RIGHT_LABEL = 2, 3
 
 
 class PromptKind(str, Enum):

@@ -7,11 +7,14 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -20,6 +23,7 @@ from training.affinity import AffinityHead, affinity_loss
 from training.attention import WrittenOutAttention
 from training.batches import Batch, BatchRecipe, BatchStream
 from training.configuration import TrainingConfig
+from training.corrections import correct_prompts
 from training.initialisation import initialise_encoder
 from training.losses import LossTerms, candidate_loss
 from training.prompts import BOX_TOP_LEFT_LABEL
@@ -29,6 +33,7 @@ from training.threads import ThreadChooser
 _LOG = logging.getLogger(__name__)
 _LOG_EVERY_STEPS = 20
 _SMOOTHING = 0.98
+_HALF_COVERED = 128
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,8 @@ class Trainer:
         initialise_encoder(self.model.image_encoder, architecture.encoder.heads)
         self.affinity = AffinityHead(architecture.embedding_shape[0])
         self.learners = nn.ModuleDict({"model": self.model, "affinity": self.affinity})
+        self.device = torch.device(config.device)
+        self.learners.to(self.device)
         self.optimizer = torch.optim.AdamW(
             [*_parameter_groups(self.learners, config.weight_decay), _frequencies(self.model)],
             lr=config.learning_rate,
@@ -100,6 +107,7 @@ class Trainer:
         self.state = load_state(config.folder, self.learners, self.optimizer) or RunState(
             0, 0.0, {name: value.clone() for name, value in self.model.state_dict().items()}
         )
+        self.state.average = {n: v.to(self.device) for n, v in self.state.average.items()}
         self.recipe = BatchRecipe(
             config.seed,
             config.scenes,
@@ -117,7 +125,7 @@ class Trainer:
         """Do steps until the schedule is done or `is_stopping` says so."""
         saved_at = time.monotonic()
         smoothed: dict[str, float] = {}
-        with BatchStream(self.recipe, self.state.step) as batches:
+        with BatchStream(self.recipe, self.state.step, self.config.makers) as batches:
             while self._progress() < 1.0 and not is_stopping():
                 report = self._timed_step(batches, smoothed)
                 if on_progress is not None:
@@ -182,21 +190,60 @@ class Trainer:
         return terms, affinity
 
     def _loss(self, batch: Batch) -> tuple[LossTerms, Tensor]:
-        images = torch.from_numpy(batch.images).permute(0, 3, 1, 2)  # BxSxSx3 -> Bx3xSxS
-        points, labels = torch.from_numpy(batch.points), torch.from_numpy(batch.labels)
-        autocast = torch.autocast("cpu", torch.bfloat16, enabled=self.config.is_bfloat16)
-        # Positions stay out of autocast: bfloat16 would blur them by about a pixel.
-        tokens = self.model.prompt_encoder(points, labels)
-        cell_position = self.model.prompt_encoder.image_positions()
-        with autocast, WrittenOutAttention():
+        images = self._to_device(batch.images).permute(0, 3, 1, 2)  # BxSxSx3 -> Bx3xSxS
+        truth = self._to_device(batch.truth).float() / 255
+        with self._precision():
             embedding = self.model.encode(images.float() / 255)
-            image = self.model.mask_decoder.prepare(embedding, cell_position)
-            logits, predicted_iou = self.model.mask_decoder(image, tokens)
-        truth = torch.from_numpy(batch.truth).float() / 255
-        pairs = self.affinity(embedding, torch.from_numpy(batch.places))
-        affinity = affinity_loss(pairs, torch.from_numpy(batch.owners))
+            points, labels = self._correct(batch, embedding)
+            logits, predicted_iou = self._decode(embedding, points, labels)
+        pairs = self.affinity(embedding, self._to_device(batch.places))
+        affinity = affinity_loss(pairs, self._to_device(batch.owners))
         has_box = (labels == BOX_TOP_LEFT_LABEL).any(dim=2)
         return candidate_loss(logits, predicted_iou, truth, has_box), affinity
+
+    def _decode(self, embedding: Tensor, points: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        # Positions stay out of autocast: bfloat16 would blur them by about a pixel.
+        with torch.autocast(self.device.type, enabled=False):
+            tokens = self.model.prompt_encoder(points, labels)
+            cell_position = self.model.prompt_encoder.image_positions()
+        image = self.model.mask_decoder.prepare(embedding, cell_position)
+        logits, iou = self.model.mask_decoder(image, tokens)
+        return logits, iou
+
+    def _correct(self, batch: Batch, embedding: Tensor) -> tuple[Tensor, Tensor]:
+        """The batch's prompts, in some steps with clicks that correct the answers to them."""
+        points, labels = batch.points, batch.labels
+        rng = np.random.default_rng((self.config.seed, self.state.step, 2))
+        # A correction may be a point outside, which some models have no vector for.
+        knows_corrections = self.model.architecture.has_negative_points
+        if knows_corrections and rng.random() < self.config.correction_share:
+            with torch.no_grad():
+                logits, iou = self._decode(
+                    embedding, self._to_device(points), self._to_device(labels)
+                )
+            best = iou.argmax(dim=2)[..., None, None, None].expand(-1, -1, 1, *logits.shape[3:])
+            masks = (logits.gather(2, best)[:, :, 0] >= 0).flatten(0, 1).cpu().numpy()
+            truth = batch.truth.reshape(masks.shape) >= _HALF_COVERED
+            corrected = correct_prompts(
+                rng,
+                points.reshape(-1, *points.shape[2:]),
+                labels.reshape(-1, *labels.shape[2:]),
+                masks,
+                truth,
+                self.recipe.image_px,
+            )
+            points, labels = corrected[0].reshape(points.shape), corrected[1].reshape(labels.shape)
+        return self._to_device(points), self._to_device(labels)
+
+    def _to_device(self, array: npt.NDArray[Any]) -> Tensor:
+        return torch.from_numpy(array).to(self.device, non_blocking=True)
+
+    @contextlib.contextmanager
+    def _precision(self) -> Iterator[None]:
+        written_out = WrittenOutAttention() if self.device.type == "cpu" else nullcontext()
+        bfloat16 = torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.is_bfloat16)
+        with bfloat16, written_out:
+            yield
 
     @torch.no_grad()
     def _update_average(self) -> None:

@@ -57,6 +57,25 @@ def test_a_box_takes_two_slots_and_unused_slots_are_padding() -> None:
     assert xy[0].tolist() == [[256, 256], [768, 768], [512, 512], [-1, -1], [-1, -1], [-1, -1]]
 
 
+def test_negative_points_are_read_only_by_a_model_that_knows_them() -> None:
+    prompt = Prompt(points=[[10, 10], [20, 20], [30, 30]], labels=[0, 1, 0])
+    size_hw = (MODEL_SIZE, MODEL_SIZE)
+    xy, labels = prompt.to_slots(size_hw, MODEL_SIZE)
+    assert labels.tolist() == [[1, -1, -1, -1, -1, -1]]
+    xy, labels = prompt.to_slots(size_hw, MODEL_SIZE, has_negative_points=True)
+    assert labels.tolist() == [[1, 0, 0, -1, -1, -1]]
+    assert xy[0, :3].tolist() == [[20, 20], [10, 10], [30, 30]]
+
+
+def test_each_pass_of_many_negative_points_sees_the_first_positive_one() -> None:
+    prompt = Prompt(points=[[i, i] for i in range(12)], labels=[0] * 6 + [1] * 6)
+    xy, labels = prompt.to_slots((MODEL_SIZE, MODEL_SIZE), MODEL_SIZE, has_negative_points=True)
+    assert xy[:, 0].tolist() == [[6, 6]] * 3
+    assert (labels[:, 0] == 1).all()
+    assert (labels == 0).sum() == 6
+    assert (labels == 1).sum() == 5 + 3
+
+
 @given(
     count=st.integers(1, 40),
     has_box=st.booleans(),

@@ -17,9 +17,10 @@ def test_a_batch_has_the_shapes_that_the_model_takes() -> None:
     assert batch.truth.max() == 255
 
 
-def test_the_background_process_makes_the_same_batches_in_order() -> None:
-    with BatchStream(RECIPE, first_step=7) as stream:
-        ahead = [stream.take(), stream.take()]
+@pytest.mark.parametrize("makers", [1, 2])
+def test_the_background_processes_make_the_same_batches_in_order(makers: int) -> None:
+    with BatchStream(RECIPE, first_step=7, makers=makers) as stream:
+        ahead = [stream.take() for _ in range(3)]
     for step, batch in enumerate(ahead, start=7):
         here = make_batch(RECIPE, step)
         assert np.array_equal(batch.images, here.images)

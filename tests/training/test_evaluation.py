@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from rich.console import Console
 
-from core import MODELS, Predictor, build_model, load_predictor, save_checkpoint
+from core import MODELS, ImageEmbedding, Predictor, build_model, load_predictor, save_checkpoint
 from training import PromptKind, as_table, evaluate, held_out_scenes, photos
 from training.batches import FIRST_HELD_OUT_SEED
 from training.evaluation import ellipse_in_box, filled_box, mask_iou
@@ -57,6 +57,27 @@ def test_a_folder_of_photographs_is_measured(predictor: Predictor, photo_folder:
     assert box.filled_box_iou > 0.8
     assert box.large_mean_iou == box.mean_iou
     assert report.score(PromptKind.ONE_CLICK).ellipse_iou is None
+
+
+def test_small_things_in_large_photographs_are_looked_at_closely(
+    predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = np.zeros((800, 800), np.uint8)
+    numbers[100:120, 100:120] = 1
+    Image.fromarray(np.zeros((800, 800, 3), np.uint8)).save(tmp_path / "a.png")
+    Image.fromarray(numbers).save(tmp_path / "a_objects.png")
+    sizes: list[tuple[int, ...]] = []
+    encode = predictor.encode
+
+    def watch(image: npt.NDArray[np.uint8]) -> ImageEmbedding:
+        sizes.append(image.shape)
+        return encode(image)
+
+    # Watched, not replaced: which pictures the encoder is given is what this is about.
+    monkeypatch.setattr(predictor, "encode", watch)
+    evaluate(predictor, photos_folder=tmp_path)
+    assert sizes[0] == (800, 800, 3)
+    assert any(max(size) < 400 for size in sizes[1:])
 
 
 def test_the_same_model_gets_the_same_figures(predictor: Predictor) -> None:

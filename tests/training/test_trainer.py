@@ -89,11 +89,12 @@ def test_written_out_attention_is_the_same_attention() -> None:
     torch.testing.assert_close(written, fused)
 
 
-def test_the_learning_rate_rises_and_then_falls_to_almost_nothing() -> None:
+def test_the_learning_rate_rises_stays_and_then_falls_to_almost_nothing() -> None:
     config = TrainingConfig(folder=Path("unused"), minutes=10, warmup_steps=10)
     assert config.learning_rate_at(0, 0.0) == pytest.approx(config.learning_rate / 10)
     assert config.learning_rate_at(10, 0.0) == pytest.approx(config.learning_rate)
-    assert config.learning_rate_at(10, config.progress(10, 300)) == pytest.approx(5e-4, rel=0.02)
+    assert config.learning_rate_at(10, config.progress(10, 390)) == pytest.approx(1e-3)
+    assert config.learning_rate_at(10, config.progress(10, 500)) == pytest.approx(5e-4, rel=0.02)
     assert config.learning_rate_at(10, config.progress(10, 600)) == pytest.approx(1e-5)
 
 

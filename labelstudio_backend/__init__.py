@@ -26,11 +26,11 @@ from .prediction_service import PredictionService
 from .project_jobs import PROJECT_JOBS
 from .project_work import ProjectWork
 from .projects import Projects
+from .prompted_image import EmbeddingSource
 from .protocol import Task
 from .recent_failures import RecentFailures
 from .regions import clip_box
 from .settings import BackendSettings, Prelabel
-from .task_image import EmbeddingSource
 from .task_labeler import LabelingPlan, TaskLabeler, TaskPrompt
 from .task_prompts import BoxPrompt, PromptSource, find_image_source
 

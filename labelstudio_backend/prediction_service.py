@@ -18,13 +18,13 @@ from .label_studio_account import find_account
 from .labeled_task import Prediction
 from .latest_calls import CallSubject, LatestCalls
 from .projects import Projects, ProjectSetup
+from .prompted_image import EmbeddingSource
 from .protocol import ContextRegion, PredictRequest, SetupRequest
 from .recent_failures import RecentFailures
 from .regions import select_prompt_regions
 from .service_metrics import ServiceMetrics
 from .settings import BackendSettings
 from .stage_times import StageTimes
-from .task_image import EmbeddingSource
 from .task_labeler import LabelingPlan, TaskLabeler
 from .task_predictor import Attempt, AttemptSubject, TaskPredictor
 from .task_prompts import PromptSource

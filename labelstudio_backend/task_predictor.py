@@ -6,17 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from core import ImageEmbedding, Tile
-from worker import WorkerError
-
-from .errors import BackendError, translate_error
+from .errors import translate_error
 from .images import ImageFetcher
 from .label_studio_account import LabelStudioAccount
 from .labeled_task import Prediction
 from .latest_calls import OpenCall
+from .prompted_image import EmbeddingSource, PromptedImage
 from .service_metrics import ServiceMetrics
 from .stage_times import StageTimes
-from .task_image import EmbeddingSource, TaskImage
 from .task_labeler import TaskLabeler, TaskPrompt
 
 logger = logging.getLogger(__name__)
@@ -130,7 +127,8 @@ class TaskPredictor:
         if attempt.call is not None:
             attempt.call.check_wanted()
         with times.measure("decode"):
-            labeled = labeler.label(prompt, embedding, partial(_look_closer, image, attempt))
+            closer = partial(image.look_closer, subject=attempt.subject)
+            labeled = labeler.label(prompt, embedding, closer)
         prediction = labeled.to_prediction(times)
         logger.info(
             "prediction %s prompts=%d objects=%d regions=%d score=%.3f %s",
@@ -143,24 +141,12 @@ class TaskPredictor:
         )
         return prediction
 
-    def _open(self, prompt: TaskPrompt, attempt: Attempt) -> TaskImage:
-        return TaskImage(
-            self._images,
+    def _open(self, prompt: TaskPrompt, attempt: Attempt) -> PromptedImage:
+        return PromptedImage(
+            partial(self._images.open, prompt.source, attempt.account, prompt.task.id),
             self._embeddings,
-            prompt.source,
-            attempt.account,
-            prompt.task.id,
             deadline=attempt.deadline,
             priority=attempt.priority,
             times=attempt.times,
             clock=self._clock,
         )
-
-
-def _look_closer(image: TaskImage, attempt: Attempt, tile: Tile) -> ImageEmbedding | None:
-    """A closer look is worth waiting for, but not worth losing the answer that is there."""
-    try:
-        return image.embed(tile)
-    except (BackendError, WorkerError) as error:
-        logger.warning("no closer look %s reason=%.2000r", attempt.subject, str(error))
-        return None

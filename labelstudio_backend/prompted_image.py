@@ -1,16 +1,23 @@
-"""The image of one task, on its way to embeddings: of the whole, and of parts looked at closely."""
+"""The image of one prompt, on its way to embeddings: of the whole, and of parts of it."""
 
 import hashlib
+import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from core import ImageEmbedding, Tile
-from worker import INTERACTIVE, EncodeTimeout
+from worker import INTERACTIVE, EncodeTimeout, WorkerError
 
-from .images import ImageFetcher
-from .label_studio_account import LabelStudioAccount
+from .errors import BackendError
+from .images import ImageSource
 from .stage_times import StageTimes
+
+logger = logging.getLogger(__name__)
+
+OpenImage = Callable[[], AbstractContextManager[ImageSource]]
+"""Opens an image whose content need not be read; raises a ``BackendError`` where it cannot."""
 
 
 class EmbeddingSource(Protocol):
@@ -38,15 +45,12 @@ class EmbeddingSource(Protocol):
         """Know an image under this name."""
 
 
-class TaskImage:
-    """One task's image for one answer; fetched at most once.
+class PromptedImage:
+    """The image of one prompt, for one answer; read at most once.
 
     Args:
-        images: fetches what tasks name.
+        open_image: opens it.
         embeddings: where embeddings come from.
-        source: what the task says of where the image is.
-        account: the project's Label Studio.
-        task_id: the task.
         deadline: when whoever asks has to be answered, by the clock.
         priority: the queue of an encode job that has to be made.
         times: gets the stages ``image`` and ``embedding``, and what a worker did in the latter.
@@ -55,20 +59,16 @@ class TaskImage:
 
     def __init__(
         self,
-        images: ImageFetcher,
+        open_image: OpenImage,
         embeddings: EmbeddingSource,
-        source: str,
-        account: LabelStudioAccount | None,
-        task_id: int | str | None,
         *,
         deadline: float,
         priority: str,
         times: StageTimes,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._images = images
+        self._open_image = open_image
         self._embeddings = embeddings
-        self._opened = (source, account, task_id)
         self._deadline = deadline
         self._priority = priority
         self._times = times
@@ -106,6 +106,21 @@ class TaskImage:
                 self._embeddings.save_alias(self._alias, self._sha256)
         return embedding
 
+    def look_closer(self, tile: Tile, subject: object) -> ImageEmbedding | None:
+        """The embedding of a tile, or None with a line in the log.
+
+        A closer look is worth waiting for, but not worth losing the answer that is there.
+
+        Args:
+            tile: the part of the image.
+            subject: for whom, in the log.
+        """
+        try:
+            return self.embed(tile)
+        except (BackendError, WorkerError) as error:
+            logger.warning("no closer look %s reason=%.2000r", subject, str(error))
+            return None
+
     def _add_worker_times(self, times_ms: Mapping[str, float]) -> None:
         for stage, spent_ms in times_ms.items():
             self._times.add(f"worker_{stage}", spent_ms)
@@ -114,7 +129,7 @@ class TaskImage:
         """The embedding, else the content, which is not read when its host says it is the same."""
         if self._content is not None and self._sha256 is not None:
             return self._embeddings.find(self._sha256, tile) or self._content
-        with self._images.open(*self._opened) as image:
+        with self._open_image() as image:
             self._alias = image.alias
             self._sha256 = self._embeddings.find_alias(image.alias) if image.alias else None
             embedding = self._embeddings.find(self._sha256, tile) if self._sha256 else None

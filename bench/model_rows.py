@@ -177,7 +177,7 @@ def _to_tensors(
     prompt: Prompt, size_hw: tuple[int, int], predictor: Predictor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     points, labels = prompt.to_slots(size_hw, predictor.architecture.image_size)
-    return torch.from_numpy(points[0]), torch.from_numpy(labels[0])
+    return torch.from_numpy(points), torch.from_numpy(labels)
 
 
 def _inferring(work: Callable[[], object]) -> Callable[[], object]:

@@ -1,13 +1,15 @@
 """The yardstick: the same model and weights, computed step by step as the published code does.
 
-Attention is softmax(QKᵀ)V with the whole matrix in memory, everything in the decoder is computed
-for every prompt, all four masks are decoded, and three candidates are resized to full size before
-one is chosen. The numbers are those of the product; ``tests/bench`` compares them.
+The steps, their order and the layouts they leave behind are those of yformer/EfficientSAM:
+attention is softmax(QKᵀ)V with the whole matrix in memory, a channel norm is five passes, embedding
+and position are tiled for every prompt, all six slots and four masks are decoded, and three
+candidates are resized to full size and sorted before one is taken. Beside that code itself, on the
+same machine, this takes as long. The numbers are those of the product; ``tests/bench`` compares
+them.
 """
 
 import copy
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import cast
 
 import numpy as np
@@ -17,12 +19,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core import Predictor
-from core.image_encoder import SelfAttention
+from core.image_encoder import ChannelLayerNorm, SelfAttention
 from core.mask_decoder import MaskDecoder
 from core.model import EfficientSAM
 from core.two_way_transformer import Attention, TwoWayBlock, TwoWayTransformer
 
 _HEADS = 8
+_NORM_EPS = 1e-6
 
 
 class PlainSelfAttention(SelfAttention):
@@ -37,20 +40,47 @@ class PlainSelfAttention(SelfAttention):
         return self.proj((scores.softmax(dim=-1) @ v).transpose(1, 2).reshape(b, n, c))
 
 
+class PlainChannelLayerNorm(ChannelLayerNorm):
+    """Mean and variance by the book, channels second."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) → (B, C, H, W)."""
+        mean = x.mean(1, keepdim=True)
+        variance = (x - mean).pow(2).mean(1, keepdim=True)
+        x = (x - mean) / torch.sqrt(variance + _NORM_EPS)
+        return self.weight[:, None, None] * x + self.bias[:, None, None]
+
+
+_PLAIN: dict[type[nn.Module], type[nn.Module]] = {
+    SelfAttention: PlainSelfAttention,
+    ChannelLayerNorm: PlainChannelLayerNorm,
+}
+
+
 def attend(attention: Attention, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """The decoder's attention, likewise: (L, C), (S, C), (S, C) → (L, C)."""
+    """The decoder's attention, likewise: (B, L, C), (B, S, C), (B, S, C) → (B, L, C)."""
     q, k, v = (
-        project(x).unflatten(1, (_HEADS, -1)).transpose(0, 1)
+        _split(project(x))
         for project, x in ((attention.q_proj, q), (attention.k_proj, k), (attention.v_proj, v))
     )
-    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
-    return attention.out_proj((scores.softmax(dim=-1) @ v).transpose(0, 1).flatten(1))
+    scores = (q @ k.transpose(2, 3)) * q.shape[-1] ** -0.5
+    seen = (scores.softmax(dim=-1) @ v).transpose(1, 2)
+    return attention.out_proj(seen.reshape(*seen.shape[:2], -1))
+
+
+def _split(x: Tensor) -> Tensor:
+    return x.reshape(*x.shape[:2], _HEADS, -1).transpose(1, 2)  # BxLx(H*D) -> BxHxLxD
 
 
 def transform(
-    transformer: TwoWayTransformer, tokens: Tensor, cells: Tensor, cell_position: Tensor
+    transformer: TwoWayTransformer, tokens: Tensor, embedding: Tensor, position: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Tokens (T, C) and cells (N, C) with position (N, C) read each other."""
+    """Tokens (B, T, C) and an image (B, C, grid, grid) with position read each other.
+
+    Returns:
+        Tokens (B, T, C) and cells (B, N, C).
+    """
+    cells, cell_position = (x.flatten(2).transpose(1, 2) for x in (embedding, position))
     token_position = tokens
     for number, block in enumerate(cast("Iterable[TwoWayBlock]", transformer.layers)):
         if number:
@@ -67,31 +97,41 @@ def transform(
 
 
 def decode_masks(
-    decoder: MaskDecoder, embedding: Tensor, prompt_tokens: Tensor, cell_position: Tensor
+    decoder: MaskDecoder, embedding: Tensor, prompt_tokens: Tensor, position: Tensor
 ) -> tuple[Tensor, Tensor]:
     """All four masks, upscaled as an image by transposed convolutions.
 
     Args:
         decoder: whose weights are used.
-        embedding: (C, grid, grid).
-        prompt_tokens: (6, C).
-        cell_position: (N, C).
+        embedding: (1, C, grid, grid).
+        prompt_tokens: (Q, 6, C).
+        position: (1, C, grid, grid).
 
     Returns:
-        Logits (3, L, L) and predicted IoU (3,).
+        Logits (Q, 3, L, L) and predicted IoU (Q, 3).
     """
+    prompts = len(prompt_tokens)
     own = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
-    tokens = torch.cat([own, prompt_tokens])
-    cells = embedding.flatten(1).transpose(0, 1)
-    tokens, cells = transform(decoder.transformer, tokens, cells, cell_position)
-    image = cells.transpose(0, 1).reshape(1, *embedding.shape)
-    first, second = cast("Sequence[nn.Sequential]", decoder.final_output_upscaling_layers)
-    image, norm = first[0](image), cast("nn.GroupNorm", first[1])
-    image = F.gelu(F.group_norm(image, 1, norm.weight, norm.bias, norm.eps))
-    image = F.gelu(second[0](image))[0]
-    kernels = [mlp(tokens[1 + i]) for i, mlp in enumerate(decoder.output_hypernetworks_mlps)]
-    masks = (torch.stack(kernels) @ image.flatten(1)).unflatten(1, image.shape[1:])
-    return masks[1:], decoder.iou_prediction_head(tokens[0])[1:]
+    tokens = torch.cat([own.expand(prompts, -1, -1), prompt_tokens], dim=1)
+    tiled = embedding.tile(prompts, 1, 1, 1)
+    tokens, cells = transform(
+        decoder.transformer, tokens, tiled, position.repeat_interleave(prompts, dim=0)
+    )
+    image = cells.transpose(1, 2).view(tiled.shape)
+    for stage in cast("Iterable[nn.Sequential]", decoder.final_output_upscaling_layers):
+        image = _upscale(stage, image)
+    kernels = [mlp(tokens[:, 1 + i]) for i, mlp in enumerate(decoder.output_hypernetworks_mlps)]
+    masks = (torch.stack(kernels, dim=1) @ image.flatten(2)).unflatten(2, image.shape[2:])
+    return masks[:, 1:], decoder.iou_prediction_head(tokens[:, 0])[:, 1:]
+
+
+def _upscale(stage: nn.Sequential, image: Tensor) -> Tensor:
+    """(Q, C, H, W) → (Q, C', 2H, 2W)."""
+    image = stage[0](image)
+    for norm in stage[1:-1]:
+        norm = cast("nn.GroupNorm", norm)
+        image = F.group_norm(image, 1, norm.weight, norm.bias, norm.eps)
+    return F.gelu(image)
 
 
 class PublishedModel:
@@ -104,8 +144,7 @@ class PublishedModel:
     def __init__(self, predictor: Predictor) -> None:
         self._model: EfficientSAM = copy.deepcopy(predictor._model)
         for module in self._model.modules():
-            if type(module) is SelfAttention:
-                module.__class__ = PlainSelfAttention
+            module.__class__ = _PLAIN.get(type(module), type(module))
 
     @torch.inference_mode()
     def encode(self, image: Tensor) -> Tensor:
@@ -114,15 +153,17 @@ class PublishedModel:
 
     @torch.inference_mode()
     def decode(self, features: Tensor, points: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """(C, grid, grid), (6, 2), (6,) → logits (3, L, L) and predicted IoU (3,)."""
+        """(C, grid, grid), (Q, 6, 2), (Q, 6) → logits (Q, 3, L, L) and predicted IoU (Q, 3)."""
         encoder = self._model.prompt_encoder
         tokens = encoder(points, labels)
-        return decode_masks(self._model.mask_decoder, features, tokens, encoder.image_positions())
+        position = encoder.image_positions().T.unflatten(1, features.shape[1:])[None]
+        return decode_masks(self._model.mask_decoder, features[None], tokens, position)
 
 
 @torch.inference_mode()
 def resize_all(logits: Tensor, iou: Tensor, size_hw: tuple[int, int]) -> NDArray[np.bool_]:
-    """(3, L, L) and (3,) → the (H, W) mask: all candidates resized, then one chosen."""
-    full = F.interpolate(logits[None], size=size_hw, mode="bicubic", align_corners=False)[0]
-    order = iou.argsort(descending=True)
-    return (full[order] >= 0)[0].numpy()
+    """(1, 3, L, L) and (1, 3) → the (H, W) mask: all resized, then sorted, then the first."""
+    full = F.interpolate(logits, size=size_hw, mode="bicubic", align_corners=False)
+    order = iou.argsort(dim=1, descending=True)
+    best = full.take_along_dim(order[:, :, None, None], dim=1)[0, 0]
+    return (best >= 0).numpy()

@@ -22,10 +22,10 @@ def test_the_yardstick_encodes_and_decodes_the_same(
 
     prompt = make_prompt(size_hw)
     slots = prompt.to_slots(size_hw, predictor.architecture.image_size)
-    points, labels = (torch.from_numpy(x[0]) for x in slots)
+    points, labels = (torch.from_numpy(x) for x in slots)
     logits, iou = published.decode(features, points, labels)
     (answer,) = predictor.decode_candidates(embedding, [prompt])
-    np.testing.assert_allclose(answer.low_res_logits, logits, atol=1e-4)
-    np.testing.assert_allclose(answer.iou, iou, atol=1e-4)
+    np.testing.assert_allclose(answer.low_res_logits, logits[0], atol=1e-4)
+    np.testing.assert_allclose(answer.iou, iou[0], atol=1e-4)
     mask = resize_all(logits, iou, size_hw)
     assert np.count_nonzero(mask != answer.mask) <= 0.001 * mask.size

@@ -18,6 +18,7 @@ from .errors import (
     DeviceError,
     EfficientSAMError,
     ImageError,
+    ImageTooLarge,
     PromptError,
     UnknownModelError,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "EmbedTile",
     "ImageEmbedding",
     "ImageError",
+    "ImageTooLarge",
     "MaskCleaning",
     "MaskPrediction",
     "ModelSpec",

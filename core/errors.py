@@ -4,6 +4,7 @@ EfficientSAMError
 ├── CheckpointError     a weights file is missing, damaged or of another architecture
 ├── DeviceError         the device or dtype cannot be used on this machine
 ├── ImageError          the bytes are not an image that can be read
+│   └── ImageTooLarge       it has more pixels than the limit
 ├── PromptError         points or box are empty, malformed or outside the image
 └── UnknownModelError   no such row in the registry
 """
@@ -23,6 +24,10 @@ class DeviceError(EfficientSAMError):
 
 class ImageError(EfficientSAMError):
     """The bytes or the array are not an image that can be encoded."""
+
+
+class ImageTooLarge(ImageError):
+    """The image has more pixels than the caller's limit."""
 
 
 class PromptError(EfficientSAMError):

@@ -43,11 +43,7 @@ def load_backend(model: str | None, weights: Path | None, device: str) -> FastAP
 def _make_app(predictor: Predictor, settings: WorkerSettings, backend: BackendSettings) -> FastAPI:
     redis, projects, failures = settings.connect(), Projects(), RecentFailures()
     embeddings = EmbeddingClient(redis, predictor.embedding_identity)
-    images = ImageFetcher(
-        max_bytes=backend.image_max_bytes,
-        timeout_s=backend.image_timeout_s,
-        is_private_address_allowed=backend.is_private_address_allowed,
-    )
+    images = ImageFetcher.from_settings(backend)
     work = ProjectWork(redis, predictor, backend, projects, failures)
     service = PredictionService(
         predictor, embeddings, images, backend, projects, failures, background=work, warm_start=work

@@ -62,11 +62,7 @@ def check_image(account: LabelStudioAccount, sample: Sample) -> Found[None]:
         ImageError: it cannot be read; likewise.
     """
     settings = BackendSettings()
-    fetcher = ImageFetcher(
-        max_bytes=settings.image_max_bytes,
-        timeout_s=settings.image_timeout_s,
-        is_private_address_allowed=settings.is_private_address_allowed,
-    )
+    fetcher = ImageFetcher.from_settings(settings)
     task_id, source = sample
     with fetcher.open(source, account, task_id) as image:
         content = image.read()

@@ -120,11 +120,7 @@ class _Artist:
         self._config: LabelConfig = parse_label_config(
             client.find_project(run.project).label_config
         )
-        self._images = ImageFetcher(
-            max_bytes=settings.image_max_bytes,
-            timeout_s=settings.image_timeout_s,
-            is_private_address_allowed=settings.is_private_address_allowed,
-        )
+        self._images = ImageFetcher.from_settings(settings)
 
     def draw(self, tasks: Mapping[int | str | None, Task], task_id: int) -> list[Card]:
         """The cards of a task, one an image that its prediction lies on."""

@@ -19,9 +19,20 @@ _PRINTED_BY_BROWSERS = ("text/html", "application/xhtml+xml")
 
 
 def check_response(
-    response: httpx.Response, url: httpx.URL, account: LabelStudioAccount | None, max_bytes: int
+    response: httpx.Response,
+    first_url: httpx.URL,
+    url: httpx.URL,
+    account: LabelStudioAccount | None,
+    max_bytes: int,
 ) -> None:
     """Check status and headers of the last hop, before its body is read.
+
+    Args:
+        response: of the last hop.
+        first_url: what was asked for.
+        url: where redirects led to.
+        account: the project's Label Studio.
+        max_bytes: the largest image.
 
     Raises:
         ImageTokenRefused: it wants a login, or refuses the one it got.
@@ -30,8 +41,9 @@ def check_response(
         ImageHostError: any other status.
     """
     own = account if account is not None and account.owns(url) else None
+    is_file = own is not None and (own.has_file_at(first_url) or own.has_file_at(url))
     if response.status_code in (401, 403):
-        raise _explain_refusal(url, own, f"answered {response.status_code}")
+        raise _explain_refusal(url, own, is_file, f"answered {response.status_code}")
     if response.status_code == 404 and own is not None and find_cloud_uri(url):
         raise ImageMissing(
             f"{describe_url(url)}: Label Studio cannot open it (404); has its project a source "
@@ -46,7 +58,9 @@ def check_response(
             f"{describe_url(url)} answered {response.status_code} instead of an image"
         )
     if response.headers.get("Content-Type", "").lower().startswith(_PRINTED_BY_BROWSERS):
-        raise _explain_refusal(url, own, "answered with a web page (a login page?), not an image")
+        raise _explain_refusal(
+            url, own, is_file, "answered with a web page (a login page?), not an image"
+        )
     size_bytes = _content_length(response)
     if size_bytes is not None and size_bytes > max_bytes:
         raise explain_too_large(url, f"{size_bytes:,}", max_bytes)
@@ -86,7 +100,9 @@ def explain_too_large(url: httpx.URL, size: str, max_bytes: int) -> ImageUnusabl
     )
 
 
-def _explain_refusal(url: httpx.URL, own: LabelStudioAccount | None, happened: str) -> BackendError:
+def _explain_refusal(
+    url: httpx.URL, own: LabelStudioAccount | None, is_file: bool, happened: str
+) -> BackendError:
     shown = f"{describe_url(url)} {happened}"
     if own is None:
         return ImageTokenRefused(
@@ -98,6 +114,11 @@ def _explain_refusal(url: httpx.URL, own: LabelStudioAccount | None, happened: s
         return ImageTokenRefused(
             f"{shown}: Label Studio wants a token and none is set. Set LABEL_STUDIO_URL "
             "and LABEL_STUDIO_API_KEY"
+        )
+    if not is_file:
+        return ImageTokenRefused(
+            f"{shown}: it is no file of Label Studio's (/data/..., /tasks/N/resolve/...), so no "
+            "token was sent there. Let the task's field name the image itself"
         )
     return ImageTokenRefused(
         f"{shown}: Label Studio refuses the token it was shown; it is wrong, expired, of the wrong "

@@ -2,23 +2,24 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httpx
 
-from .addresses import IPAddress, check_addresses, resolve_host
+from .addresses import Reach, Resolve, resolve_host
 from .data_uri import SCHEME, decode_data_uri
 from .errors import ImageHostError, ImageHostUnreachable
+from .guarded_transport import GuardedTransport
 from .image_location import check_scheme, describe_url, locate_image
 from .image_response import check_response, explain_too_large, make_alias
-from .label_studio_account import LabelStudioAccount, origin_of
+from .label_studio_account import LabelStudioAccount
 from .label_studio_token import TokenExchange
+from .settings import BackendSettings
 
 _CONNECT_TIMEOUT_S = 5.0
 _READ_TIMEOUT_S = 10.0
-_MAX_REDIRECTS = 5
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class ImageSource:
         read: reads the content.
     """
 
-    alias: str | None
+    alias: str | None = field(repr=False)
     read: Callable[[], bytes]
 
 
@@ -40,9 +41,11 @@ class ImageFetcher:
 
     Args:
         max_bytes: the largest image file.
-        timeout_s: the longest time one image may take.
+        timeout_s: the longest time one image may take, from the first connection to the last byte.
+        max_redirects: how many are followed.
         is_private_address_allowed: whether other hosts than Label Studio may be private.
         clock: monotonic seconds.
+        resolve: finds a host's addresses.
     """
 
     def __init__(
@@ -50,24 +53,30 @@ class ImageFetcher:
         *,
         max_bytes: int,
         timeout_s: float,
+        max_redirects: int = 5,
         is_private_address_allowed: bool = False,
         clock: Callable[[], float] = time.monotonic,
+        resolve: Resolve = resolve_host,
     ) -> None:
         self._max_bytes = max_bytes
         self._timeout_s = timeout_s
+        self._max_redirects = max_redirects
         self._is_private_address_allowed = is_private_address_allowed
         self._clock = clock
+        self._resolve = resolve
         # httpcore's debug lines hold redirects whole, signed URLs among them.
         logging.getLogger("httpcore").setLevel(logging.INFO)
-        # A transport and no client: no cookies kept between hosts, no redirects followed by
-        # themselves, no URLs logged. Connections are not kept, because they are made to an
-        # address, and two hosts of one address must not share one.
-        self._transport = httpx.HTTPTransport(
-            verify=httpx.create_ssl_context(),
-            trust_env=False,
-            limits=httpx.Limits(max_keepalive_connections=0),
+        self._tokens = TokenExchange(self._make_transport, clock)
+
+    @classmethod
+    def from_settings(cls, settings: BackendSettings) -> "ImageFetcher":
+        """With the limits that an operator set."""
+        return cls(
+            max_bytes=settings.image_max_bytes,
+            timeout_s=settings.image_timeout_s,
+            max_redirects=settings.image_max_redirects,
+            is_private_address_allowed=settings.is_private_address_allowed,
         )
-        self._tokens = TokenExchange(self._transport, clock)
 
     @contextmanager
     def open(
@@ -95,7 +104,7 @@ class ImageFetcher:
         deadline = self._clock() + self._timeout_s
         response, final_url = self._follow(url, account, deadline)
         try:
-            check_response(response, final_url, account, self._max_bytes)
+            check_response(response, url, final_url, account, self._max_bytes)
             alias = make_alias(url, response, account)
             yield ImageSource(alias, lambda: self._read(response, final_url, deadline))
         finally:
@@ -105,7 +114,7 @@ class ImageFetcher:
         self, url: httpx.URL, account: LabelStudioAccount | None, deadline: float
     ) -> tuple[httpx.Response, httpx.URL]:
         """Send, following redirects by hand: each hop is checked like the first."""
-        for _ in range(_MAX_REDIRECTS + 1):
+        for _ in range(self._max_redirects + 1):
             response = self._send(url, account, deadline)
             if not response.has_redirect_location:
                 return response, url
@@ -115,66 +124,59 @@ class ImageFetcher:
                 url = check_scheme(url.join(location))
             except (httpx.InvalidURL, ValueError) as error:
                 raise ImageHostError(f"{describe_url(url)} redirects to a malformed URL") from error
-        raise ImageHostError(f"{describe_url(url)} redirects more than {_MAX_REDIRECTS} times")
+        raise ImageHostError(
+            f"{describe_url(url)} redirects more than {self._max_redirects} times; "
+            "ESAM_IMAGE_MAX_REDIRECTS is the limit"
+        )
 
     def _send(
         self, url: httpx.URL, account: LabelStudioAccount | None, deadline: float
     ) -> httpx.Response:
-        """Send to a checked address, with the token where it belongs."""
-        own = account if account is not None and account.owns(url) else None
-        addresses = resolve_host(url.host, origin_of(url)[2])
-        if not self._is_private_address_allowed:
-            check_addresses(url.host, addresses, is_label_studio=own is not None)
+        """Send with the token where it belongs."""
+        is_studio = account is not None and account.owns(url)
+        reach = Reach.LABEL_STUDIO if is_studio else Reach.PUBLIC
+        own = account if account is not None and account.has_file_at(url) else None
         authorization = self._tokens.make_header(own) if own else None
-        response = self._connect(url, addresses, authorization, deadline)
+        response = self._request(url, reach, authorization, deadline)
         if response.status_code == 401 and own and self._tokens.forget(authorization):
             response.close()
             authorization = self._tokens.make_header(own)
-            response = self._connect(url, addresses, authorization, deadline)
+            response = self._request(url, reach, authorization, deadline)
         return response
-
-    def _connect(
-        self,
-        url: httpx.URL,
-        addresses: Sequence[IPAddress],
-        authorization: str | None,
-        deadline: float,
-    ) -> httpx.Response:
-        """Connect to the first address that answers, and read the response's headers."""
-        headers = _make_headers(url, authorization)
-        remaining = list(addresses)
-        while True:
-            address = remaining.pop(0)
-            try:
-                return self._request(url.copy_with(host=str(address)), url.host, headers, deadline)
-            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                if not remaining:
-                    raise _explain_unreachable(url, error) from error
-            except httpx.TimeoutException as error:
-                raise self._explain_timeout(url) from error
-            except httpx.HTTPError as error:
-                raise ImageHostError(
-                    f"{describe_url(url)} does not answer in HTTP ({type(error).__name__})"
-                ) from error
 
     def _request(
-        self, url: httpx.URL, hostname: str, headers: dict[str, str], deadline: float
+        self, url: httpx.URL, reach: Reach, authorization: str | None, deadline: float
     ) -> httpx.Response:
-        """Send to an address; the certificate is checked against the name."""
-        remaining_s = max(deadline - self._clock(), 0.001)
-        timeout = httpx.Timeout(
-            min(_READ_TIMEOUT_S, remaining_s), connect=min(_CONNECT_TIMEOUT_S, remaining_s)
+        """Send, and read the response's headers."""
+        timeout = httpx.Timeout(_READ_TIMEOUT_S, connect=_CONNECT_TIMEOUT_S)
+        headers = _make_headers(url, authorization)
+        request = httpx.Request(
+            "GET", url, headers=headers, extensions={"timeout": timeout.as_dict()}
         )
-        extensions = {"timeout": timeout.as_dict(), "sni_hostname": hostname}
-        request = httpx.Request("GET", url, headers=headers, extensions=extensions)
-        response = self._transport.handle_request(request)
+        try:
+            response = self._make_transport(reach, deadline).handle_request(request)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise _explain_unreachable(url, error) from error
+        except httpx.TimeoutException as error:
+            raise self._explain_timeout(url) from error
+        except httpx.HTTPError as error:
+            raise ImageHostError(
+                f"{describe_url(url)} does not answer in HTTP ({type(error).__name__})"
+            ) from error
         response.request = request
         return response
+
+    def _make_transport(self, reach: Reach, deadline: float) -> GuardedTransport:
+        """One for each request: each has a deadline of its own, and no connection is kept."""
+        if self._is_private_address_allowed:
+            reach = Reach.ANYWHERE
+        return GuardedTransport(reach, deadline=deadline, clock=self._clock, resolve=self._resolve)
 
     def _read(self, response: httpx.Response, url: httpx.URL, deadline: float) -> bytes:
         content = bytearray()
         try:
-            for chunk in response.iter_bytes():
+            # As sent: what was not asked for encoded is no image, however small it looks.
+            for chunk in response.iter_raw():
                 content += chunk
                 if len(content) > self._max_bytes:
                     raise explain_too_large(url, f"more than {self._max_bytes:,}", self._max_bytes)

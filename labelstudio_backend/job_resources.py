@@ -17,11 +17,7 @@ class JobResources:
     """
 
     def __init__(self, settings: BackendSettings) -> None:
-        self.images = ImageFetcher(
-            max_bytes=settings.image_max_bytes,
-            timeout_s=settings.image_timeout_s,
-            is_private_address_allowed=settings.is_private_address_allowed,
-        )
+        self.images = ImageFetcher.from_settings(settings)
         self._open = lru_cache(maxsize=8)(self._make_client)
 
     def find_client(self, accounts: AccountStore, account_id: str) -> LabelStudioClient:

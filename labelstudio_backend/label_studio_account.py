@@ -1,5 +1,6 @@
 """Where a project's Label Studio is, and the token that may be shown to it and to nobody else."""
 
+import re
 from dataclasses import dataclass
 
 import httpx
@@ -11,6 +12,9 @@ from .settings import BackendSettings
 
 Origin = tuple[str, str, int | None]
 """Scheme, host and port: what the same-origin rule compares."""
+
+# Where Label Studio keeps files, and opens those of cloud storage.
+_FILES = re.compile(r"/(data|storage-data|(tasks|projects)/\d+/(resolve|presign))/")
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -36,8 +40,18 @@ class LabelStudioAccount:
     other_origin: Origin | None = None
 
     def owns(self, url: httpx.URL) -> bool:
-        """Whether a URL lies on this Label Studio, so that it may see the token."""
+        """Whether a URL lies on this Label Studio."""
         return origin_of(url) == origin_of(self.base_url)
+
+    def has_file_at(self, url: httpx.URL) -> bool:
+        """Whether a URL is one of this Label Studio's files, so that it may see the token.
+
+        The token opens the whole API, and who writes a task's URL need not be who owns the token.
+        """
+        path, prefix = url.path, self.base_url.path.rstrip("/")
+        is_plain = not {".", ".."} & set(re.split(r"[/\\]", path))
+        is_below = path.startswith(prefix + "/")
+        return self.owns(url) and is_plain and is_below and bool(_FILES.match(path[len(prefix) :]))
 
     def resolve(self, path: str) -> httpx.URL:
         """The URL of a path such as ``/data/upload/1/0c16fb5e-dog.jpg``."""
@@ -98,4 +112,6 @@ def _read_url(hostname: str | None) -> httpx.URL | None:
         url = httpx.URL(hostname.rstrip("/"))
     except httpx.InvalidURL:
         return None
-    return url if url.scheme in _DEFAULT_PORTS and url.host else None
+    if url.scheme not in _DEFAULT_PORTS or not url.host:
+        return None
+    return url.copy_with(userinfo=b"") if url.userinfo else url

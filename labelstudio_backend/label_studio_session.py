@@ -7,14 +7,17 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
+from .addresses import Reach
 from .errors import (
     BackendError,
     ImageHostError,
     ImageHostUnreachable,
+    ImageSourceRefused,
     ImageTokenRefused,
     LabelStudioError,
     LabelStudioTokenRefused,
 )
+from .guarded_transport import AnswerTooLong, GuardedTransport
 from .image_location import describe_url
 from .label_studio_account import LabelStudioAccount
 from .label_studio_answers import NOT_LABEL_STUDIO, read_own_words
@@ -24,6 +27,7 @@ from .label_studio_token import TWO_KINDS, TokenExchange
 _TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 _NOT_NOW = (408, 429)  # the request was not taken; asking later may help
 _MAX_CONNECTIONS = 32
+_MAX_ANSWER_BYTES = 512 * 2**20
 
 
 class LabelStudioSession:
@@ -51,14 +55,10 @@ class LabelStudioSession:
         # A transport and no client: redirects are not followed, so that the token stays here; URLs
         # are not logged; and no cookies are kept, because Label Studio asks whoever shows its
         # session cookie for a CSRF token as well.
-        self._transport = httpx.HTTPTransport(
-            verify=httpx.create_ssl_context(),
-            trust_env=False,
-            limits=httpx.Limits(
-                max_connections=_MAX_CONNECTIONS, max_keepalive_connections=_MAX_CONNECTIONS
-            ),
+        self._transport = GuardedTransport(
+            Reach.LABEL_STUDIO, kept_connections=_MAX_CONNECTIONS, clock=clock
         )
-        self._tokens = TokenExchange(self._transport, clock)
+        self._tokens = TokenExchange(self._make_transport, clock)
 
     def be_patient(self, max_faults: int | None = None) -> Patience:
         """The waits of one call."""
@@ -115,6 +115,9 @@ class LabelStudioSession:
         """Close all connections."""
         self._transport.close()
 
+    def _make_transport(self, reach: Reach, deadline: float) -> GuardedTransport:
+        return GuardedTransport(reach, deadline=deadline, clock=self._clock)
+
     def _authorize(self) -> str | None:
         try:
             return self._tokens.make_header(self._account)
@@ -122,7 +125,7 @@ class LabelStudioSession:
             raise LabelStudioTokenRefused(error.detail) from error
         except ImageHostUnreachable as error:
             raise CallFailed(error.detail, may_have_arrived=False) from error
-        except ImageHostError as error:
+        except (ImageHostError, ImageSourceRefused) as error:
             raise LabelStudioError(error.detail) from error
 
     def _send(
@@ -138,17 +141,19 @@ class LabelStudioSession:
             method, url, headers=headers, content=content, extensions=extensions
         )
         try:
-            response = self._transport.handle_request(request)
-            try:
-                response.read()
-            finally:
-                response.close()
+            return self._transport.ask(request, _MAX_ANSWER_BYTES)
+        except AnswerTooLong as error:
+            raise LabelStudioError(
+                f"{describe_url(url)} answers with {error}; {NOT_LABEL_STUDIO}"
+            ) from error
+        except ImageSourceRefused as error:
+            raise LabelStudioError(error.detail) from error
+        except ImageHostUnreachable as error:
+            raise CallFailed(error.detail, may_have_arrived=False) from error
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise CallFailed(_describe(url, error), may_have_arrived=False) from error
         except httpx.HTTPError as error:
             raise CallFailed(_describe(url, error)) from error
-        response.request = request
-        return response
 
     def _check(self, response: httpx.Response, url: httpx.URL) -> None:
         status, shown = response.status_code, f"{describe_url(url)} answered {response.status_code}"

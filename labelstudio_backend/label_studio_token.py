@@ -7,12 +7,15 @@ from threading import Lock
 
 import httpx
 
+from .addresses import Reach
 from .errors import ImageHostError, ImageHostUnreachable, ImageTokenRefused
+from .guarded_transport import GuardedTransport
 from .image_location import describe_url
 from .label_studio_account import LabelStudioAccount
 
 _EXCHANGE_PATH = "/api/token/refresh"
 _TIMEOUT_S = 10.0
+_MAX_ANSWER_BYTES = 100_000
 # Label Studio's short-lived tokens are good for five minutes.
 _KEEP_S = 240.0
 _SCHEME = "Bearer "
@@ -24,6 +27,10 @@ TWO_KINDS = (
 )
 
 
+MakeTransport = Callable[[Reach, float], GuardedTransport]
+"""Of how far it may go, and a moment by the clock."""
+
+
 class TokenExchange:
     """Makes the header from an account's token. Safe between threads.
 
@@ -31,14 +38,14 @@ class TokenExchange:
     one, which is kept until shortly before it expires.
 
     Args:
-        transport: how Label Studio is reached.
+        make_transport: makes a connection to Label Studio that is over at a deadline.
         clock: monotonic seconds.
     """
 
     def __init__(
-        self, transport: httpx.BaseTransport, clock: Callable[[], float] = time.monotonic
+        self, make_transport: MakeTransport, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._transport = transport
+        self._make_transport = make_transport
         self._clock = clock
         self._kept: dict[str, tuple[str, float]] = {}
         self._lock = Lock()
@@ -93,11 +100,9 @@ class TokenExchange:
             extensions={"timeout": httpx.Timeout(_TIMEOUT_S).as_dict()},
         )
         try:
-            response = self._transport.handle_request(request)
-            try:
-                content = response.read()
-            finally:
-                response.close()
+            deadline = self._clock() + _TIMEOUT_S
+            with self._make_transport(Reach.LABEL_STUDIO, deadline) as transport:
+                response = transport.ask(request, _MAX_ANSWER_BYTES)
         except httpx.HTTPError as error:
             raise ImageHostUnreachable(
                 f"{describe_url(url)} does not answer ({type(error).__name__}); is Label Studio "
@@ -114,7 +119,7 @@ class TokenExchange:
                 f"{describe_url(url)} answers {response.status_code}; is Label Studio starting, or "
                 "overloaded?"
             )
-        return _read_access_token(httpx.Response(response.status_code, content=content), url)
+        return _read_access_token(response, url)
 
 
 def _is_personal_access_token(token: str) -> bool:

@@ -25,6 +25,7 @@ class BackendSettings(BaseSettings):
             link-local addresses other than Label Studio's.
         image_max_bytes: the largest image file fetched.
         image_timeout_s: the longest time one image may take to arrive, seconds.
+        image_max_redirects: how many redirects are followed to an image.
         predict_timeout_s: the longest time one click may take, seconds; Label Studio waits 100.
         request_max_bytes: the largest request body read.
         prelabel: what is predicted when a task is opened or predictions are retrieved: ``off``,
@@ -34,7 +35,7 @@ class BackendSettings(BaseSettings):
             the whole image: better masks for one more encode.
     """
 
-    model_config = SettingsConfigDict(populate_by_name=True)
+    model_config = SettingsConfigDict(populate_by_name=True, hide_input_in_errors=True)
 
     label_studio_url: str | None = Field(
         None, validation_alias=AliasChoices("LABEL_STUDIO_URL", "LABEL_STUDIO_HOST")
@@ -47,6 +48,7 @@ class BackendSettings(BaseSettings):
     is_private_address_allowed: bool = Field(False, validation_alias="ESAM_ALLOW_PRIVATE_ADDRESSES")
     image_max_bytes: int = Field(100 * _MIB, validation_alias="ESAM_IMAGE_MAX_BYTES", gt=0)
     image_timeout_s: float = Field(30.0, validation_alias="ESAM_IMAGE_TIMEOUT_S", gt=0)
+    image_max_redirects: int = Field(5, validation_alias="ESAM_IMAGE_MAX_REDIRECTS", ge=0)
     predict_timeout_s: float = Field(90.0, validation_alias="ESAM_PREDICT_TIMEOUT_S", gt=0)
     request_max_bytes: int = Field(256 * _MIB, validation_alias="ESAM_REQUEST_MAX_BYTES", gt=0)
     prelabel: Prelabel = Field("regions", validation_alias="ESAM_PRELABEL")
@@ -74,8 +76,12 @@ class BackendSettings(BaseSettings):
     def _check_label_studio_url(cls, value: str | None) -> str | None:
         if value is not None and not value.strip().lower().startswith(("http://", "https://")):
             raise ValueError(
-                f"LABEL_STUDIO_URL must start with http:// or https://, got {value!r}; "
-                "for example http://localhost:8080"
+                "LABEL_STUDIO_URL must start with http:// or https://, such as "
+                "http://localhost:8080"
+            )
+        if value is not None and "@" in value:
+            raise ValueError(
+                "LABEL_STUDIO_URL must not hold a login: put a token into LABEL_STUDIO_API_KEY"
             )
         return value and value.strip().rstrip("/")
 

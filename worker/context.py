@@ -7,9 +7,11 @@ functions by name with JSON arguments: arguments name data, they never carry it.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from redis import Redis
 
-from core import Predictor
+from core import MAX_PIXELS, ImageTooLarge, Predictor, read_image
 
 from .embedding_codec import EmbeddingDtype
 from .errors import NotAWorker
@@ -25,12 +27,27 @@ class WorkerContext:
         redis: where jobs, embeddings and runs live.
         is_stopping: whether this process was told to stop.
         embedding_dtype: of the embeddings that it puts into the cache.
+        image_max_pixels: of the images that it reads.
     """
 
     predictor: Predictor
     redis: Redis
     is_stopping: Callable[[], bool] = lambda: False
     embedding_dtype: EmbeddingDtype = "float16"
+    image_max_pixels: int = MAX_PIXELS
+
+    def read_image(self, content: bytes) -> NDArray[np.uint8]:
+        """An image file's content as (H, W, 3) uint8 RGB.
+
+        Raises:
+            ImageError: it cannot be read, or has too many pixels.
+        """
+        try:
+            return read_image(content, self.image_max_pixels)
+        except ImageTooLarge as error:
+            raise ImageTooLarge(
+                f"{error}; make it smaller, or raise ESAM_IMAGE_MAX_PIXELS where workers start"
+            ) from error
 
     def should_yield(self, queue: str) -> bool:
         """Whether a long job of this queue should hand back what it has not begun.

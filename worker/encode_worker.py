@@ -13,7 +13,6 @@ from core import Predictor
 
 from . import jobs
 from .context import WorkerContext, set_context
-from .embedding_codec import EmbeddingDtype
 from .keys import QUEUES
 from .known_jobs import JobFunction
 from .redis_connection import redis_errors_translated
@@ -64,7 +63,7 @@ def start_worker(settings: WorkerSettings, more_jobs: Sequence[JobFunction] = ()
         predictor = settings.load()
     while True:
         try:
-            _serve(redis, predictor, settings.embedding_dtype, more_jobs)
+            _serve(redis, predictor, settings, more_jobs)
         except RedisError as error:
             logger.warning("Redis went away (%s); waiting for it", type(error).__name__)
             time.sleep(_REDIS_AWAY_S)
@@ -83,7 +82,10 @@ def list_workers(redis: Redis) -> Sequence[WorkerStatus]:
 
 
 def _serve(
-    redis: Redis, predictor: Predictor, dtype: EmbeddingDtype, more_jobs: Sequence[JobFunction]
+    redis: Redis,
+    predictor: Predictor,
+    settings: WorkerSettings,
+    more_jobs: Sequence[JobFunction],
 ) -> None:
     worker = EncodeWorker(
         redis,
@@ -94,7 +96,15 @@ def _serve(
             "embedding_identity": predictor.embedding_identity,
         },
     )
-    set_context(WorkerContext(predictor, redis, lambda: worker.is_stop_requested, dtype))
+    set_context(
+        WorkerContext(
+            predictor,
+            redis,
+            lambda: worker.is_stop_requested,
+            settings.embedding_dtype,
+            settings.image_max_pixels,
+        )
+    )
     logger.info(
         "worker ready: model=%s device=%s queues=%s",
         predictor.model_version, predictor.device, ",".join(QUEUES),

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from redis import Redis
 
-from core import ImageEmbedding, Tile, read_image
+from core import ImageEmbedding, Tile
 
 from .context import WorkerContext, current_context
 from .embedding_cache import RedisEmbeddingCache
@@ -97,7 +97,7 @@ def _encode(
 ) -> dict[str, float]:
     """Read, encode, store; milliseconds of each."""
     moments = [time.perf_counter()]
-    rgb = read_image(content)
+    rgb = context.read_image(content)
     part = tile.crop(rgb) if tile else rgb
     moments.append(time.perf_counter())
     embedding = context.predictor.encode(part)

@@ -23,8 +23,10 @@ def connect_redis(url: str) -> Redis:
     try:
         return Redis.from_url(url, socket_timeout=_SOCKET_TIMEOUT_S, **connect)
     except ValueError as error:
+        # Neither the URL nor the client's message: either may hold the password, or a part of it.
         raise RedisUnavailable(
-            f"ESAM_REDIS_URL is not a Redis URL ({error}); write it like redis://localhost:6379/0"
+            "ESAM_REDIS_URL is not a Redis URL; write it like redis://localhost:6379/0, and "
+            "characters such as @ : / # ? in its password as %40 %3A %2F %23 %3F"
         ) from error
 
 

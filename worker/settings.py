@@ -8,7 +8,7 @@ from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from redis import Redis
 
-from core import Predictor, load_predictor
+from core import MAX_PIXELS, Predictor, load_predictor
 
 from .embedding_codec import EmbeddingDtype
 from .redis_connection import connect_redis
@@ -24,13 +24,16 @@ class WorkerSettings(BaseSettings):
         device: torch device.
         dtype: ``float32``, ``bfloat16`` or ``float16``.
         embedding_dtype: ``float16``, or ``int8`` in half the room.
+        image_max_pixels: of the largest image that workers read.
         min_part_share: specks and holes of a mask below this share of its area go, from 0 to 1;
             unset takes what suits the model.
         has_clicked_parts_only: whether, of a mask that was clicked, only the clicked parts stay;
             unset takes what suits the model.
     """
 
-    model_config = SettingsConfigDict(populate_by_name=True, protected_namespaces=())
+    model_config = SettingsConfigDict(
+        populate_by_name=True, hide_input_in_errors=True, protected_namespaces=()
+    )
 
     redis_url: SecretStr = Field(
         SecretStr("redis://localhost:6379/0"), validation_alias="ESAM_REDIS_URL"
@@ -40,6 +43,7 @@ class WorkerSettings(BaseSettings):
     device: str = Field("cpu", validation_alias=AliasChoices("ESAM_DEVICE", "DEVICE"))
     dtype: str = Field("float32", validation_alias="ESAM_DTYPE")
     embedding_dtype: EmbeddingDtype = Field("float16", validation_alias="ESAM_EMBEDDING_DTYPE")
+    image_max_pixels: int = Field(MAX_PIXELS, validation_alias="ESAM_IMAGE_MAX_PIXELS", gt=0)
     min_part_share: Annotated[float, Field(ge=0, lt=1)] | None = Field(
         None, validation_alias="ESAM_MIN_PART_SHARE"
     )

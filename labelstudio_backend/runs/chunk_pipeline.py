@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core import EfficientSAMError, ImageEmbedding, Predictor, Tile, read_image
+from core import EfficientSAMError, ImageEmbedding, Predictor, Tile
 from worker import RequestThreads, WorkerContext, WorkerError, keep_embedding
 
 from ..errors import (
@@ -195,7 +195,7 @@ class ChunkPipeline:
             if prompt is not None:
                 content = self._fetch(task_id, prompt.source)
                 sha256 = hashlib.sha256(content).hexdigest()
-                return _ReadTask(prompt, sha256, read_image(content))
+                return _ReadTask(prompt, sha256, self._context.read_image(content))
         except RUN_STOPPERS as error:
             self._errors.append(error)
         except _TASK_FAILURES as error:

@@ -41,9 +41,13 @@ class AccountRequest(BaseModel):
         try:
             url = httpx.URL(self.label_studio_url.strip().rstrip("/"))
         except httpx.InvalidURL as error:
-            raise RequestInvalid(f"label_studio_url is not a URL ({error})") from error
+            raise RequestInvalid("label_studio_url is not a URL") from error
         if url.scheme not in ("http", "https") or not url.host:
             raise RequestInvalid("label_studio_url must start with http:// or https://")
+        if url.userinfo:
+            raise RequestInvalid(
+                "label_studio_url must not hold a login; give a token as label_studio_api_key"
+            )
         return LabelStudioAccount(url, self.label_studio_api_key)
 
 

@@ -1,12 +1,18 @@
 import io
+import struct
+import tracemalloc
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
-from core import ImageError, read_image
+from core import ImageError, ImageTooLarge, read_image
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -69,9 +75,34 @@ def test_zero_bytes_are_said_to_be_zero_bytes() -> None:
         read_image(b"")
 
 
-def test_html_named_jpg_is_said_not_to_be_an_image() -> None:
-    with pytest.raises(ImageError, match="not an image that can be read: 15 bytes"):
-        read_image(b"<html>login</ht")
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"<html>login</ht", "15 bytes, a web page"),
+        (b"\xef\xbb\xbf\r\n <!DOCTYPE html>", "a web page"),
+        (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "SVG drawing.*export it as PNG"),
+        (b'<?xml version="1.0"?><svg/>', "SVG drawing"),
+        (b"\x00\x00\x00\x18ftypheic\x00\x00", "HEIC"),
+        (b"\x1f\x8b\x08\x00", "gzip"),
+        (b"s3cret-s3cret", "of no known kind"),
+    ],
+)
+def test_what_is_named_jpg_and_is_none_is_said_to_be_what_it_is(content: bytes, kind: str) -> None:
+    with pytest.raises(ImageError, match=f"not an image that can be read: .*{kind}") as refused:
+        read_image(content)
+    assert "s3cret" not in str(refused.value), "its bytes are nobody's business"
+
+
+@pytest.mark.parametrize("kind", ["EPS", "PDF", "ICO", "PCX", "TGA"])
+def test_a_format_that_browsers_do_not_show_is_not_read(picture: Image.Image, kind: str) -> None:
+    # Pillow would run Ghostscript on the first.
+    with pytest.raises(ImageError, match="JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF and PPM can be"):
+        read_image(encoded(picture, kind))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM"])
+def test_a_format_that_is_promised_is_read(picture: Image.Image, kind: str) -> None:
+    assert read_image(encoded(picture, kind)).shape == (120, 160, 3)
 
 
 def test_a_truncated_image_is_damaged(picture: Image.Image) -> None:
@@ -80,5 +111,92 @@ def test_a_truncated_image_is_damaged(picture: Image.Image) -> None:
 
 
 def test_an_image_above_the_limit_is_refused_with_both_numbers(picture: Image.Image) -> None:
-    with pytest.raises(ImageError, match=r"160×120, more than the limit of 1,000 pixels"):
+    with pytest.raises(ImageTooLarge, match=r"160×120, more than the limit of 1,000 pixels"):
         read_image(encoded(picture, "PNG"), max_pixels=1000)
+
+
+@pytest.fixture(scope="module")
+def bomb() -> bytes:
+    """A PNG of 9 × 10⁸ black pixels in less than 1 MB."""
+    side_px = 30_000
+    header = struct.pack(">2I5B", side_px, side_px, 1, 0, 0, 0, 0)
+    rows = zlib.compress(bytes((side_px // 8 + 1) * side_px), 1)
+    chunks = ((b"IHDR", header), (b"IDAT", rows), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+
+
+def test_a_decompression_bomb_is_refused_before_it_is_decoded(bomb: bytes) -> None:
+    assert len(bomb) < 1_000_000
+    tracemalloc.start()
+    with pytest.raises(ImageTooLarge, match="30000×30000"):
+        read_image(bomb)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 10_000_000
+
+
+def test_pillows_own_limit_is_neither_ours_nor_changed_for_others(bomb: bytes) -> None:
+    Image.MAX_IMAGE_PIXELS, before = 100, Image.MAX_IMAGE_PIXELS
+    try:
+        assert read_image(encoded(Image.new("RGB", (200, 100)), "PNG")).shape == (100, 200, 3)
+        assert Image.MAX_IMAGE_PIXELS == 100
+        with pytest.raises(ImageTooLarge):
+            read_image(bomb)
+        assert Image.MAX_IMAGE_PIXELS == 100
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
+@pytest.mark.parametrize("size_wh", [(100_000, 1), (1, 100_000), (1, 1)])
+def test_an_image_of_any_shape_is_read(size_wh: tuple[int, int]) -> None:
+    rgb = read_image(encoded(Image.new("RGB", size_wh, "red"), "PNG"))
+    assert rgb.shape == (size_wh[1], size_wh[0], 3)
+
+
+def test_text_that_unfolds_within_an_image_is_not_unfolded(picture: Image.Image) -> None:
+    text = PngInfo()
+    text.add_text("comment", "x" * 50_000_000, zip=True)
+    content = encoded(picture, "PNG", pnginfo=text)
+    assert len(content) < 200_000
+    with pytest.raises(ImageError, match="damaged"):
+        read_image(content)
+
+
+_NOISE = Image.effect_noise((32, 24), 50)
+_SEEDS = [
+    *(
+        encoded(_NOISE.convert(mode), kind)
+        for kind, mode in [
+            ("JPEG", "RGB"), ("PNG", "P"), ("PNG", "RGBA"), ("GIF", "P"), ("BMP", "RGB"),
+            ("WEBP", "RGB"), ("AVIF", "RGB"), ("PPM", "RGB"), ("TIFF", "F"),
+        ]
+    ),
+    encoded(_NOISE.convert("CMYK"), "JPEG", progressive=True),
+    encoded(_NOISE.convert("RGB"), "TIFF", compression="tiff_lzw"),
+    encoded(_NOISE.convert("1"), "TIFF", compression="group4"),
+]  # fmt: skip
+
+
+@st.composite
+def damaged_images(draw: st.DrawFn) -> bytes:
+    """Image files with bytes changed, left out, put in, or cut off."""
+    content = bytearray(draw(st.sampled_from(_SEEDS)))
+    for _ in range(draw(st.integers(1, 6))):
+        place = draw(st.integers(0, len(content)))
+        length = draw(st.integers(0, 12))
+        content[place : place + length] = draw(st.binary(max_size=12))
+    return bytes(content[: draw(st.integers(0, len(content)) | st.just(len(content)))])
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of Pillow, of EXIF that is cut off
+@given(damaged_images())
+def test_a_damaged_image_is_read_or_refused(content: bytes) -> None:
+    try:
+        rgb = read_image(content, max_pixels=1_000_000)
+    except ImageError:
+        return
+    assert rgb.ndim == 3
+    assert rgb.dtype == np.uint8

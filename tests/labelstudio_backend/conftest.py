@@ -121,11 +121,7 @@ def serve_backend(
     **collaborators: Any,
 ) -> Iterator[Backend]:
     """The app on a real uvicorn in a thread; ``collaborators`` are the prediction service's."""
-    images = ImageFetcher(
-        max_bytes=settings.image_max_bytes,
-        timeout_s=settings.image_timeout_s,
-        is_private_address_allowed=settings.is_private_address_allowed,
-    )
+    images = ImageFetcher.from_settings(settings)
     service = PredictionService(predictor, embeddings, images, settings, **collaborators)
     config = uvicorn.Config(
         create_app(service, settings, work), host="127.0.0.1", port=0, log_config=None, ws="none"

@@ -1,6 +1,7 @@
 """What tests of fetching have in common."""
 
 from functools import cache
+from typing import Any
 
 import httpx
 from pydantic import SecretStr
@@ -14,12 +15,17 @@ MAX_BYTES = 100_000
 
 
 def make_fetcher(
-    *, max_bytes: int = MAX_BYTES, timeout_s: float = 5, is_private_address_allowed: bool = True
+    *,
+    max_bytes: int = MAX_BYTES,
+    timeout_s: float = 5,
+    is_private_address_allowed: bool = True,
+    **more: Any,
 ) -> ImageFetcher:
     return ImageFetcher(
         max_bytes=max_bytes,
         timeout_s=timeout_s,
         is_private_address_allowed=is_private_address_allowed,
+        **more,
     )
 
 

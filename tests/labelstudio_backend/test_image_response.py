@@ -1,11 +1,13 @@
 """What hosts answer, and what is made of it."""
 
+import gzip
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 import pytest
 
@@ -35,6 +37,56 @@ def test_a_refused_token_names_host_and_both_kinds_of_token(host: Host, status: 
     for part in (host.url, str(status), "legacy token", "personal access token"):
         assert part in refused.value.detail
     assert TOKEN not in refused.value.detail
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/users/",
+        "/data/../api/users/",
+        "/data/%2e%2e/api/users/",
+        "/data/..%2fapi/users/",
+        "/data/x\\..\\..\\api",
+        "/user/account",
+        "/dataset/dog.png",
+        "/tasks/x/resolve/?fileuri=a",
+    ],
+)
+def test_a_task_cannot_have_the_token_shown_to_other_calls_of_label_studio(
+    host: Host, path: str
+) -> None:
+    host.answers = Answering(401)
+    with pytest.raises(ImageTokenRefused, match="no file of Label Studio's"):
+        fetch(path, account_on(host.url))
+    assert host.authorizations == [None]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/data/upload/1/dog.png",
+        "/data/local-files/?d=../../etc/passwd",
+        "/storage-data/uploaded/?filepath=dog.png",
+        "/tasks/7/resolve/?fileuri=czM6Ly9h",
+        "/projects/7/resolve/?fileuri=czM6Ly9h",
+    ],
+)
+def test_files_of_label_studio_are_asked_for_with_the_token(host: Host, path: str) -> None:
+    # What lies outside its root is Label Studio's to refuse: no file is read here.
+    host.answers = Answering(404)
+    with pytest.raises(ImageMissing):
+        fetch(path, account_on(host.url))
+    assert host.authorizations == [f"Token {TOKEN}"]
+
+
+class Answering(dict[str, Callable[[BaseHTTPRequestHandler], None]]):
+    """The same status for whatever is asked."""
+
+    def __init__(self, status: int) -> None:
+        self._status = status
+
+    def get(self, key: str, default: Any = None) -> Callable[[BaseHTTPRequestHandler], None]:
+        return lambda handler: send(handler, self._status, b"")
 
 
 def test_a_missing_token_is_told_as_missing(host: Host) -> None:
@@ -96,10 +148,60 @@ def test_a_body_that_trickles_is_given_up_at_the_deadline(host: Host) -> None:
             time.sleep(0.02)  # slow on purpose
 
     host.answers["/slow"] = answer
-    started = time.monotonic()
     with pytest.raises(ImageHostUnreachable, match=r"within 0\.3 s"):
         fetch(host.url + "/slow", fetcher=make_fetcher(timeout_s=0.3))
-    assert time.monotonic() - started < 2
+
+
+def drip(handler: BaseHTTPRequestHandler, start: bytes, drop: bytes) -> None:
+    """Send a start, and then a little every now and then, without end."""
+    handler.wfile.write(start)
+    while True:
+        handler.wfile.write(drop)
+        time.sleep(0.02)  # slow on purpose
+
+
+@pytest.mark.parametrize(
+    ("start", "drop"),
+    [
+        (b"", b"H"),
+        (b"HTTP/1.1 200 OK\r\n", b"X-More: 1\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n", b"A: b\r\n"),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+    ],
+    ids=["status line", "headers", "length of a chunk", "trailers", "early hints"],
+)
+def test_nothing_that_trickles_is_waited_for_beyond_the_deadline(
+    host: Host, start: bytes, drop: bytes
+) -> None:
+    host.answers["/drip"] = lambda handler: drip(handler, start, drop)
+    with pytest.raises(ImageHostUnreachable, match=r"within 0\.3 s"):
+        fetch(host.url + "/drip", fetcher=make_fetcher(timeout_s=0.3))
+
+
+def test_redirects_share_one_deadline(host: Host) -> None:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        time.sleep(0.2)  # slow on purpose
+        send(handler, 302, b"", Location="/round")
+
+    host.answers["/round"] = answer
+    with pytest.raises(ImageHostUnreachable, match=r"within 0\.5 s"):
+        fetch(host.url + "/round", fetcher=make_fetcher(timeout_s=0.5, max_redirects=1000))
+    assert len(host.requests) <= 4
+
+
+def test_the_number_of_redirects_is_the_operators(host: Host) -> None:
+    url = host.redirect("/a", host.redirect("/b", host.serve("/c", b"png")))
+    assert fetch(url, fetcher=make_fetcher(max_redirects=2)) == b"png"
+    with pytest.raises(ImageHostError, match="more than 1 times; ESAM_IMAGE_MAX_REDIRECTS"):
+        fetch(url, fetcher=make_fetcher(max_redirects=1))
+
+
+def test_what_was_compressed_unasked_is_not_blown_up(host: Host) -> None:
+    bomb = gzip.compress(bytes(50 * MAX_BYTES))
+    assert len(bomb) < MAX_BYTES
+    url = host.serve("/bomb", bomb, Content_Encoding="gzip")
+    assert fetch(url) == bomb
 
 
 def test_a_host_that_never_answers_is_given_up_at_the_deadline(host: Host) -> None:

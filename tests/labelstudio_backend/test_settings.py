@@ -33,8 +33,23 @@ def test_an_empty_value_means_unset(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_url_without_scheme_is_refused_with_an_example() -> None:
-    with pytest.raises(ValidationError, match="localhost:8080'; for example http://localhost:8080"):
+    with pytest.raises(ValidationError, match=r"must start with http://.*http://localhost:8080"):
         BackendSettings(label_studio_url="localhost:8080")
+
+
+def test_a_login_in_the_url_is_refused_without_showing_it() -> None:
+    with pytest.raises(ValidationError, match="LABEL_STUDIO_API_KEY") as refused:
+        BackendSettings(label_studio_url="http://me:hunter2@studio:8080")
+    assert "hunter2" not in str(refused.value)
+
+
+def test_what_is_wrong_with_a_setting_is_said_without_the_values_of_others() -> None:
+    with pytest.raises(ValidationError) as refused:
+        BackendSettings(
+            basic_auth_user="half", label_studio_url="http://h", label_studio_api_key="s3cret"
+        )
+    assert "BASIC_AUTH_PASS" in str(refused.value)
+    assert "s3cret" not in str(refused.value)
 
 
 def test_defaults_leave_label_studio_time_to_hear_of_a_failure() -> None:

@@ -25,3 +25,9 @@ def test_the_redis_password_is_not_in_the_settings_repr(monkeypatch: pytest.Monk
 def test_a_malformed_redis_url_says_how_to_write_one() -> None:
     with pytest.raises(RedisUnavailable, match="redis://localhost:6379/0"):
         connect_redis("localhost:6379")
+
+
+def test_a_password_that_breaks_the_redis_url_is_not_shown() -> None:
+    with pytest.raises(RedisUnavailable, match="%2F") as refused:
+        connect_redis("redis://:hunter2/more@redis:6379/0")
+    assert "hunter2" not in str(refused.value)

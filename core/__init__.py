@@ -13,6 +13,7 @@ from .checkpoint import (
     verify_checkpoint,
 )
 from .close_look import EmbedTile, PlacedPrediction, decode_closely
+from .decoder_file import DecoderFile, read_decoder, write_decoder
 from .errors import (
     CheckpointError,
     DeviceError,
@@ -25,7 +26,7 @@ from .errors import (
 from .image import MAX_PIXELS, read_image
 from .mask_cleaning_config import MaskCleaning
 from .mask_prediction import MaskPrediction
-from .model import EfficientSAM, build_model
+from .model import EfficientSAM, build_decoder, build_model
 from .picture_grid import draw_grid, shrink_to_cell
 from .predictor import ImageEmbedding, Predictor, load_predictor
 from .prompt import Prompt
@@ -42,6 +43,7 @@ __all__ = [
     "AutomaticMaskConfig",
     "Checkpoint",
     "CheckpointError",
+    "DecoderFile",
     "DeviceError",
     "EfficientSAM",
     "EfficientSAMError",
@@ -58,6 +60,7 @@ __all__ = [
     "PromptError",
     "Tile",
     "UnknownModelError",
+    "build_decoder",
     "build_model",
     "decode_closely",
     "draw_candidates",
@@ -70,9 +73,11 @@ __all__ = [
     "load_model_file",
     "load_predictor",
     "pick_colour",
+    "read_decoder",
     "read_image",
     "save_checkpoint",
     "segment_everything",
     "shrink_to_cell",
     "verify_checkpoint",
+    "write_decoder",
 ]

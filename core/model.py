@@ -14,19 +14,30 @@ _IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class EfficientSAM(nn.Module):
-    """Image encoder, prompt encoder and mask decoder under the published state-dict names."""
+    """Image encoder, prompt encoder and mask decoder under the published state-dict names.
+
+    Args:
+        architecture: the numbers of its network.
+        has_encoder: whether it encodes too; one that only decodes has no ``image_encoder``.
+    """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, architecture: Architecture, has_encoder: bool = True) -> None:
         super().__init__()
         self.architecture = architecture
-        self.image_encoder = _build_image_encoder(architecture)
+        if has_encoder:
+            self.image_encoder = _build_image_encoder(architecture)
         self.prompt_encoder = PromptEncoder(architecture)
         self.mask_decoder = MaskDecoder(architecture)
         for name, values in (("mean", _IMAGENET_MEAN), ("std", _IMAGENET_STD)):
             self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
+
+    @property
+    def has_encoder(self) -> bool:
+        """Whether it encodes too."""
+        return hasattr(self, "image_encoder")
 
     def encode(self, images: Tensor) -> Tensor:
         """Encode images.
@@ -73,7 +84,8 @@ class EfficientSAM(nn.Module):
         The prompt encoder stays float32: at half precision the angle of a far point's Fourier
         features is off by whole pixels.
         """
-        self.image_encoder.to(dtype)
+        if self.has_encoder:
+            self.image_encoder.to(dtype)
         self.mask_decoder.to(dtype)
 
 
@@ -87,3 +99,8 @@ def _build_image_encoder(architecture: Architecture) -> ImageEncoder | PyramidIm
 def build_model(architecture: Architecture) -> EfficientSAM:
     """A model of this architecture with random weights."""
     return EfficientSAM(architecture)
+
+
+def build_decoder(architecture: Architecture) -> EfficientSAM:
+    """What comes after the embedding alone, with random weights: it cannot encode."""
+    return EfficientSAM(architecture, has_encoder=False)

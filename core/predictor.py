@@ -1,5 +1,6 @@
 """The front door: encode an image once, decode as many prompts on it as you like. Stateless."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +19,13 @@ from .click_rule import (
     find_wrong_clicks,
     make_own_prompt,
 )
-from .errors import DeviceError, EfficientSAMError, ImageError
+from .decoder_file import read_decoder
+from .encoder_identity import hash_encoder
+from .errors import CheckpointError, DeviceError, EfficientSAMError, ImageError
 from .mask_cleaning import clean_answer
 from .mask_decoder import PreparedImage
 from .mask_prediction import MaskPrediction
-from .model import EfficientSAM
+from .model import EfficientSAM, build_decoder
 from .prepared_images import PreparedImages
 from .preprocessing import PREPROCESSING_VERSION, to_model_input
 from .prompt import Prompt
@@ -56,7 +59,12 @@ class Predictor:
         spec: its row in the registry.
         architecture: the numbers of its network.
         device: where it is.
+        dtype: of encoder and mask decoder.
         cleaning: what is cleaned in its answers; may be set before it is used.
+        model_version: name of model and weights, such as ``efficientsam-vitt-1a2b3c4d``, and of a
+            decoder of its own, such as ``efficientsam-vitt-1a2b3c4d-5e6f7081``.
+        embedding_identity: what an embedding depends on beside the image: the encoder's weights
+            and the preprocessing. The same whatever decoder reads it.
     """
 
     def __init__(
@@ -70,26 +78,58 @@ class Predictor:
         self.spec = checkpoint.spec
         self.architecture = checkpoint.spec.architecture
         self.device = device
+        self.dtype = dtype
         self.cleaning = checkpoint.spec.mask_cleaning
-        self._model = model.to(device)
-        self._model.set_precision(dtype)
-        self._weights_sha256 = weights_sha256
+        self.model_version = f"efficientsam-{self.spec.name}-{weights_sha256[:_VERSION_DIGITS]}"
+        encoder = hash_encoder(model)[:_IDENTITY_DIGITS]
+        self.embedding_identity = f"{self.spec.name}-{encoder}-p{PREPROCESSING_VERSION}"
+        self._use(model)
+
+    def _use(self, model: EfficientSAM) -> None:
+        self._model = model.to(self.device)
+        self._model.set_precision(self.dtype)
         self._prepared = PreparedImages(self._prepare, _PREPARED_IMAGES)
-
-    @property
-    def model_version(self) -> str:
-        """Name of model and weights, such as ``efficientsam-vitt-1a2b3c4d``."""
-        return f"efficientsam-{self.spec.name}-{self._weights_sha256[:_VERSION_DIGITS]}"
-
-    @property
-    def embedding_identity(self) -> str:
-        """What an embedding depends on beside the image: weights, preprocessing."""
-        weights = self._weights_sha256[:_IDENTITY_DIGITS]
-        return f"{self.spec.name}-{weights}-p{PREPROCESSING_VERSION}"
 
     def drop_encoder(self) -> None:
         """Free the image encoder, for a process that only decodes."""
         del self._model.image_encoder
+
+    def with_decoder(self, content: bytes) -> "Predictor":
+        """The same model with another decoder; this one is left as it is.
+
+        Args:
+            content: a decoder file (``write_decoder``).
+
+        Returns:
+            A predictor that shares the encoder, with a model version of its own.
+
+        Raises:
+            CheckpointError: the file is damaged, or its decoder reads other embeddings.
+        """
+        file = read_decoder(content)
+        if file.embedding_identity != self.embedding_identity:
+            raise CheckpointError(
+                f"this decoder reads embeddings of {file.embedding_identity!r}, this model makes "
+                f"those of {self.embedding_identity!r}; use it with the weights it was trained on"
+            )
+        decoder = build_decoder(self.architecture)
+        try:
+            decoder.load_state_dict(file.state)
+        except RuntimeError as error:
+            raise CheckpointError(f"not a decoder of {self.spec.name!r}: {error}") from error
+        if self._model.has_encoder:
+            decoder.image_encoder = self._model.image_encoder
+        other = copy.copy(self)
+        other.model_version = f"{self.model_version}-{file.sha256[:_VERSION_DIGITS]}"
+        other._use(decoder.eval())
+        return other
+
+    def copy_decoder(self) -> EfficientSAM:
+        """Prompt encoder and mask decoder in float32 on this device, free to be trained."""
+        decoder = build_decoder(self.architecture)
+        state = self._model.state_dict()
+        decoder.load_state_dict({name: state[name] for name in decoder.state_dict()})
+        return decoder.to(self.device)
 
     @overload
     def encode(self, rgb: NDArray[np.uint8]) -> ImageEmbedding: ...
@@ -119,7 +159,7 @@ class Predictor:
     def _encode_batch(self, images: Sequence[NDArray[np.uint8]]) -> list[ImageEmbedding]:
         if not images:
             return []
-        if not hasattr(self._model, "image_encoder"):
+        if not self._model.has_encoder:
             raise EfficientSAMError("this predictor only decodes: its image encoder was dropped")
         batch = torch.cat([to_model_input(i, self.architecture, self.device) for i in images])
         features = self._model.encode(batch)

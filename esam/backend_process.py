@@ -8,6 +8,7 @@ from core import Predictor, find_checkpoint
 from labelstudio_backend import (
     BackendSettings,
     ImageFetcher,
+    Playground,
     PredictionService,
     Projects,
     ProjectWork,
@@ -16,6 +17,7 @@ from labelstudio_backend import (
 )
 from worker import EmbeddingClient, WorkerSettings, current_request_id
 
+from .demo_photos import find_samples
 from .logs import name_requests
 from .model_options import say_which_model
 
@@ -48,4 +50,5 @@ def _make_app(predictor: Predictor, settings: WorkerSettings, backend: BackendSe
     service = PredictionService(
         predictor, embeddings, images, backend, projects, failures, background=work, warm_start=work
     )
-    return create_app(service, backend, work)
+    playground = Playground(predictor, embeddings, backend, service.metrics, find_samples())
+    return create_app(service, backend, work, playground)

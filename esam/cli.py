@@ -13,6 +13,10 @@ COMMANDS = {
         "run_command", "run",
         "Start everything: Redis, workers and the backend. Ctrl-C stops what it started.",
     ),
+    "play": LazyCommand(
+        "play_command", "play",
+        "Click on images of your own in the browser, without Label Studio.",
+    ),
     "serve": LazyCommand(
         "serve_command", "serve",
         "Start the backend alone; it needs a Redis (ESAM_REDIS_URL) and a worker.",

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from core import Prompt
+from labelstudio_backend import Sample
 
 from .errors import EsamError
 
@@ -41,6 +42,21 @@ DEMO_PROMPTS = (
     ),
     DemoPrompt("rocket.jpg", "rocket-box", Prompt(box=[305, 122, 340, 408])),
 )
+
+_SAMPLES = (
+    ("coffee.png", "Cup of coffee", "Rachel Michetti, CC0"),
+    ("chelsea.png", "Chelsea the cat", "Stefan van der Walt, CC0"),
+    ("astronaut.png", "Eileen Collins", "NASA, public domain"),
+    ("rocket.jpg", "Rocket on its pad", "SpaceX, public domain"),
+)
+
+
+def find_samples() -> tuple[Sample, ...]:
+    """The photos for those who have none at hand; none where scikit-image is not installed."""
+    if find_spec("skimage") is None:
+        return ()
+    samples = [Sample(photo_path(name), title, credit) for name, title, credit in _SAMPLES]
+    return tuple(sample for sample in samples if sample.path.is_file())
 
 
 def photo_path(name: str) -> Path:

@@ -22,6 +22,7 @@ from .label_studio_client import LabelStudioClient
 from .label_studio_session import LabelStudioSession
 from .labeled_task import LabeledTask, Prediction
 from .outputs import DrawnRegion, encode_brush_rle, read_drawn_regions
+from .play import Playground, Sample
 from .prediction_service import PredictionService
 from .project_jobs import PROJECT_JOBS
 from .project_work import ProjectWork
@@ -54,6 +55,7 @@ __all__ = [
     "LabelStudioUnreachable",
     "LabeledTask",
     "LabelingPlan",
+    "Playground",
     "Prediction",
     "PredictionRefused",
     "PredictionService",
@@ -66,6 +68,7 @@ __all__ = [
     "RecentFailures",
     "RunConflict",
     "RunMissing",
+    "Sample",
     "Task",
     "TaskLabeler",
     "TaskMissing",

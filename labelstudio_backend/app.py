@@ -14,6 +14,7 @@ from worker import WorkerError
 from .basic_auth import BasicAuth
 from .errors import BackendError, Superseded, is_fault, translate_error
 from .http_bodies import ReadBody, make_answer, parse_body, read_bounded
+from .play import Playground, add_play_routes
 from .prediction_service import PredictionService
 from .project_routes import add_project_routes
 from .project_work import ProjectWork
@@ -25,10 +26,14 @@ from .settings import BackendSettings
 logger = logging.getLogger(__name__)
 
 _MODEL_CLASS = "EfficientSAM"
+_FEWER = "select fewer tasks at once, or raise ESAM_REQUEST_MAX_BYTES"
 
 
 def create_app(
-    service: PredictionService, settings: BackendSettings, work: ProjectWork | None = None
+    service: PredictionService,
+    settings: BackendSettings,
+    work: ProjectWork | None = None,
+    playground: Playground | None = None,
 ) -> FastAPI:
     """The ASGI application.
 
@@ -36,6 +41,7 @@ def create_app(
         service: answers the questions.
         settings: login and request size.
         work: whole projects; None leaves out what needs Redis: runs, warm starts, status.
+        playground: answers the page ``/play``; None leaves it out.
     """
     app = FastAPI(
         title="EfficientSAM for Label Studio",
@@ -52,11 +58,13 @@ def create_app(
     )
 
     async def read_body(request: Request) -> bytes:
-        return await read_bounded(request, settings.request_max_bytes)
+        return await read_bounded(request, settings.request_max_bytes, _FEWER)
 
     _add_routes(app, service, work, read_body)
     if work is not None:
         add_project_routes(app, work, read_body)
+    if playground is not None:
+        add_play_routes(app, playground, read_body, settings.image_max_bytes)
     if settings.label_studio_api_key is not None and settings.label_studio_url is None:
         logger.warning("LABEL_STUDIO_API_KEY is sent nowhere, because LABEL_STUDIO_URL is not set")
     return app

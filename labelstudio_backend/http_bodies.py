@@ -24,8 +24,13 @@ def make_answer(
     return Response(to_json(content), status, headers, "application/json")
 
 
-async def read_bounded(request: Request, max_bytes: int) -> bytes:
+async def read_bounded(request: Request, max_bytes: int, advice: str) -> bytes:
     """The body of a request.
+
+    Args:
+        request: whose.
+        max_bytes: the most that is read.
+        advice: what a caller can do who sent more.
 
     Raises:
         RequestTooLarge: it has more bytes.
@@ -36,10 +41,7 @@ async def read_bounded(request: Request, max_bytes: int) -> bytes:
         async for chunk in request.stream():
             body += chunk
             if len(body) > max_bytes:
-                raise RequestTooLarge(
-                    f"the request has more than {max_bytes:,} bytes; select fewer tasks at once, "
-                    "or raise ESAM_REQUEST_MAX_BYTES"
-                )
+                raise RequestTooLarge(f"the request has more than {max_bytes:,} bytes; {advice}")
     except ClientDisconnect as error:
         raise RequestInvalid("the caller hung up before its request was read") from error
     return bytes(body)

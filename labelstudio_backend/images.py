@@ -30,10 +30,12 @@ class ImageSource:
         alias: names this content as long as the host's validators stay the same; None when the
             host sent none. Holds the URL as it is: not for logs.
         read: reads the content.
+        sha256: of the content, where it is known before it is read.
     """
 
     alias: str | None = field(repr=False)
     read: Callable[[], bytes]
+    sha256: str | None = None
 
 
 class ImageFetcher:

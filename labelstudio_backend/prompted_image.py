@@ -131,10 +131,13 @@ class PromptedImage:
             return self._embeddings.find(self._sha256, tile) or self._content
         with self._open_image() as image:
             self._alias = image.alias
-            self._sha256 = self._embeddings.find_alias(image.alias) if image.alias else None
+            self._sha256 = image.sha256
+            if image.alias:
+                self._sha256 = self._embeddings.find_alias(image.alias)
             embedding = self._embeddings.find(self._sha256, tile) if self._sha256 else None
             if embedding is not None:
                 return embedding
             self._content = image.read()
-        self._sha256 = hashlib.sha256(self._content).hexdigest()
+        if image.sha256 is None:
+            self._sha256 = hashlib.sha256(self._content).hexdigest()
         return self._content

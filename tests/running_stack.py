@@ -1,4 +1,4 @@
-"""``esam run`` as a person starts it, for tests that need the whole product."""
+"""``esam run`` or ``esam play`` as a person starts it, for tests of the whole product."""
 
 import os
 import re
@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _READY_TIMEOUT_S = 100.0
@@ -16,18 +16,26 @@ _STOP_TIMEOUT_S = 60.0
 class RunningStack:
     """``esam run`` in a process of its own, ready to be asked.
 
+    Args:
+        weights: of nano; None takes those that ship.
+        environment: settings on top of this process's own.
+        command: ``run``, or another that starts the same.
+
     Attributes:
         url: of the backend.
         lines: what it and its servers wrote so far.
     """
 
     def __init__(
-        self, weights: Path | None = None, environment: Mapping[str, str] | None = None
+        self,
+        weights: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        command: Sequence[str] = ("run",),
     ) -> None:
-        command = [sys.executable, "-m", "esam", "run", "--port", "0", "--host", "127.0.0.1"]
-        command += ["--model", "nano"] + (["--weights", str(weights)] if weights else [])
+        line = [sys.executable, "-m", "esam", *command, "--port", "0", "--host", "127.0.0.1"]
+        line += ["--model", "nano"] + (["--weights", str(weights)] if weights else [])
         self._process = subprocess.Popen(
-            command, stderr=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})}
+            line, stderr=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})}
         )
         self.lines: list[str] = []
         self.url = ""
@@ -60,7 +68,7 @@ class RunningStack:
     def _read(self) -> None:
         for line in self._process.stderr or ():
             self.lines.append(line)
-            if match := re.search(r"Backend URL\s+http://localhost:(\d+)", line):
+            if match := re.search(r"(?:Backend URL|Ready:)\s+http://localhost:(\d+)", line):
                 self.url = f"http://127.0.0.1:{match[1]}"
                 self._is_told.set()
         self._is_told.set()

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
+from core import Prompt, decode_closely, load_predictor, read_image
 from esam.demo_photos import photo_path
 
 from ..running_stack import RunningStack
-from .label_studio import EXECUTABLE, ROOT, LabelStudio
-
-OUTPUT = ROOT / "e2e_output"
+from .label_studio import EXECUTABLE, LabelStudio
+from .play_page import Mask, PredictCup
 
 
 def need(what: str, is_there: bool) -> None:
@@ -44,6 +44,30 @@ def stack(label_studio: LabelStudio) -> Iterator[RunningStack]:
 
 
 @pytest.fixture(scope="session")
+def play_stack() -> Iterator[RunningStack]:
+    """The product without Label Studio."""
+    running = RunningStack()
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def predict_cup() -> PredictCup:
+    """What core says of the page's photo."""
+    predictor = load_predictor("nano")
+    rgb = read_image(photo_path("coffee.png"))
+    embedding = predictor.encode(rgb)
+
+    def predict(prompt: Prompt) -> Mask:
+        (found,) = decode_closely(
+            predictor, embedding, [prompt], lambda tile: predictor.encode(tile.crop(rgb))
+        )
+        return found.draw()
+
+    return predict
+
+
+@pytest.fixture(scope="session")
 def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cup on a saucer, 600×400, as a JPEG."""
     path = tmp_path_factory.mktemp("photo") / "coffee.jpg"
@@ -53,7 +77,7 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def page() -> Iterator[Page]:
+def browser() -> Iterator[Browser]:
     executable = shutil.which("chromium") or shutil.which("chromium-browser")
     need("Chromium (Debian: apt-get install chromium)", executable is not None)
     # The sandbox needs privileges that containers and CI lack; only our own pages are opened.
@@ -61,7 +85,12 @@ def page() -> Iterator[Page]:
     arguments += ["--disable-background-networking", "--disable-component-update"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=arguments)
-        page = browser.new_page(viewport={"width": 1400, "height": 900})
-        page.set_default_timeout(30_000)
-        yield page
+        yield browser
         browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Page:
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    page.set_default_timeout(30_000)
+    return page

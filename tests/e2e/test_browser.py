@@ -11,8 +11,8 @@ from playwright.sync_api import Page, Request
 from core import Prompt, decode_closely, load_predictor, read_image
 
 from ..running_stack import RunningStack
-from .conftest import OUTPUT
 from .label_studio import EMAIL, LABEL_CONFIG, LabelStudio
+from .pictures import OUTPUT
 from .test_api import iou, mask_of
 
 POINTS, BOXES = 1, 2  # which set of labels on the page

@@ -13,8 +13,8 @@ import httpx
 from playwright.sync_api import Page
 
 from ..running_stack import RunningStack
-from .conftest import OUTPUT
 from .label_studio import LabelStudio
+from .pictures import OUTPUT
 from .test_api import PROMPTS, mask_of, smart_region
 
 _TIMEOUT_S = 100

@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +20,10 @@ from core import ImageEmbedding, ImageError, Predictor, Tile, load_predictor, re
 from labelstudio_backend import (
     BackendSettings,
     ImageFetcher,
+    Playground,
     PredictionService,
     ProjectWork,
+    Sample,
     create_app,
 )
 from tests.core.lively_model import save_lively_model
@@ -118,14 +120,15 @@ def serve_backend(
     embeddings: InProcessEmbeddings,
     settings: BackendSettings,
     work: ProjectWork | None = None,
+    samples: Sequence[Sample] = (),
     **collaborators: Any,
 ) -> Iterator[Backend]:
     """The app on a real uvicorn in a thread; ``collaborators`` are the prediction service's."""
     images = ImageFetcher.from_settings(settings)
     service = PredictionService(predictor, embeddings, images, settings, **collaborators)
-    config = uvicorn.Config(
-        create_app(service, settings, work), host="127.0.0.1", port=0, log_config=None, ws="none"
-    )
+    playground = Playground(predictor, embeddings, settings, service.metrics, samples)
+    app = create_app(service, settings, work, playground)
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, ws="none")
     server = uvicorn.Server(config)
     sock = config.bind_socket()
     sock.listen()  # a call that comes before the server is ready waits for it
@@ -166,6 +169,7 @@ def run_backend(predictor: Predictor) -> Iterator[RunBackend]:
         predictor: Predictor = predictor,
         embeddings: InProcessEmbeddings | None = None,
         work: ProjectWork | None = None,
+        samples: Sequence[Sample] = (),
         collaborators: Mapping[str, Any] = MappingProxyType({}),
         **settings: Any,
     ) -> Backend:
@@ -174,6 +178,7 @@ def run_backend(predictor: Predictor) -> Iterator[RunBackend]:
             embeddings or InProcessEmbeddings(predictor),
             BackendSettings(**{"is_private_address_allowed": True, **settings}),
             work,
+            samples,
             **collaborators,
         )
         running.append(context)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFilter
 from playwright.sync_api import Download, Page, expect
 
 from core import Prompt
@@ -74,3 +74,11 @@ def seen_mask(page: Page) -> Mask:
     )
     width_px, height_px, alpha = shown
     return np.reshape(alpha, (height_px, width_px)) > 0
+
+
+def find_inner_pixel(mask: Mask) -> tuple[int, int]:
+    """(x, y) of a pixel with nothing but mask around it, so that a hand may be a little off."""
+    inner = np.asarray(Image.fromarray(mask.astype(np.uint8)).filter(ImageFilter.MinFilter(15)))
+    pixels = np.argwhere(inner)
+    y, x = pixels[len(pixels) // 3]
+    return int(x), int(y)

@@ -18,6 +18,7 @@ from .play_page import (
     SIZE_WH,
     PredictCup,
     drag,
+    find_inner_pixel,
     open_cup,
     place,
     read_content,
@@ -63,7 +64,7 @@ def test_a_box_is_drawn_and_a_right_click_takes_away(
     saucer = np.zeros_like(boxed)
     saucer[16:392, 76:482] = True
     assert (boxed & saucer).sum() / boxed.sum() > 0.95
-    y, x = np.argwhere(boxed)[boxed.sum() // 3]
+    x, y = find_inner_pixel(boxed)
     page.mouse.click(*place(page, x, y), button="right")
     wait_for_answer(page, prompts=2)
     less = save_mask(page)

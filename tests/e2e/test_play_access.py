@@ -1,6 +1,5 @@
 """The page ``/play`` for those without a mouse: keys, a finger, and what axe has to say."""
 
-import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
@@ -9,7 +8,16 @@ from core import Prompt
 
 from ..running_stack import RunningStack
 from .pictures import take_picture
-from .play_page import CUP, SAUCER, PredictCup, open_cup, place, save_mask, wait_for_answer
+from .play_page import (
+    CUP,
+    SAUCER,
+    PredictCup,
+    find_inner_pixel,
+    open_cup,
+    place,
+    save_mask,
+    wait_for_answer,
+)
 from .test_api import iou
 
 
@@ -91,8 +99,7 @@ def test_a_finger_does_everything_on_a_phone(
     boxed = save_mask(page)
     assert iou(boxed, predict_cup(Prompt(box=SAUCER))) > 0.9
     page.get_by_role("button", name="Remove").tap()
-    y, x = np.argwhere(boxed)[boxed.sum() // 3]
-    page.touchscreen.tap(*place(page, x, y))
+    page.touchscreen.tap(*place(page, *find_inner_pixel(boxed)))
     wait_for_answer(page, prompts=2)
     assert save_mask(page).sum() < boxed.sum()
     context.close()

@@ -5,6 +5,7 @@ BIN := .venv/bin
 # What is installed is what the lock and the project's metadata say; anything older is stale.
 INSTALLED := .venv/.installed
 LABEL_STUDIO := .e2e/label-studio
+PROMETHEUS := .e2e/prometheus
 
 .PHONY: help install demo run test e2e lint format lock bench clean
 
@@ -31,7 +32,7 @@ run: install  ## the whole stack, staying up; prints the URL to paste into Label
 test: install  ## all tests, with a real Redis and real workers
 	$(BIN)/python -m pytest --ignore=tests/e2e
 
-e2e: install $(LABEL_STUDIO)/.installed  ## with a real Label Studio and a real browser (Debian: apt-get install chromium)
+e2e: install $(LABEL_STUDIO)/.installed $(PROMETHEUS)/.installed  ## with a real Label Studio and a real browser (Debian: apt-get install chromium)
 	$(BIN)/python -m pytest tests/e2e
 
 # In an environment of its own: Label Studio pins older versions of rq and redis.
@@ -39,6 +40,13 @@ $(LABEL_STUDIO)/.installed: tests/e2e/label-studio.lock | install
 	test -x $(LABEL_STUDIO)/bin/python || $(PYTHON) -m venv $(LABEL_STUDIO)
 	$(BIN)/uv pip sync --quiet --python $(LABEL_STUDIO)/bin/python tests/e2e/label-studio.lock
 	@touch $@
+
+# Unpacked and not installed: the package would start a server on our port. Without Debian's
+# packages, the Prometheus on the PATH is used, if there is one.
+$(PROMETHEUS)/.installed:
+	mkdir -p $(@D)
+	cd $(@D) && apt-get download -qq prometheus && dpkg --extract prometheus_*.deb . && touch $(@F) \
+		|| echo "no Prometheus from Debian's packages; its tests need one on the PATH"
 
 lint: install  ## format, style, types, and which package may import which
 	$(BIN)/ruff format --check .

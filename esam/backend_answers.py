@@ -145,21 +145,71 @@ class RedisStatus(_Answer):
 
 
 class WorkerStatus(_Answer):
-    """One worker process."""
+    """One worker process.
+
+    Attributes:
+        name: RQ's name of it.
+        process: its machine and process id.
+        state: such as ``busy``.
+        device: where its model is.
+        model_version: the model it has.
+        embedding_identity: whose embeddings it makes.
+        last_heartbeat_at: ISO time.
+    """
 
     name: str
+    process: str | None = None
     state: str | None = None
     device: str | None = None
     model_version: str | None = None
     embedding_identity: str | None = None
+    last_heartbeat_at: str | None = None
 
 
-class QueueLengths(_Answer):
-    """Jobs that wait."""
+class QueueStatus(_Answer):
+    """One queue.
 
-    interactive: int = 0
-    prefetch: int = 0
-    batch: int = 0
+    Attributes:
+        waiting: jobs that no worker has taken.
+        running: jobs in workers' hands.
+        failed: jobs that failed in the last week.
+        oldest_s: how long the oldest waiting job has waited.
+    """
+
+    waiting: int = 0
+    running: int = 0
+    failed: int = 0
+    oldest_s: float | None = None
+
+
+class Queues(_Answer):
+    """The queues, the most urgent first."""
+
+    interactive: QueueStatus = QueueStatus()
+    prefetch: QueueStatus = QueueStatus()
+    batch: QueueStatus = QueueStatus()
+
+
+class CacheStatus(_Answer):
+    """The embeddings that are kept.
+
+    Attributes:
+        process_hits: found in the backend itself.
+        redis_hits: found in Redis.
+        misses: had to be waited for.
+        process_bytes: kept in the backend.
+        process_max_bytes: bound of that.
+        process_evicted: given up to make room.
+        redis_evicted: keys that Redis gave up to make room.
+    """
+
+    process_hits: int = 0
+    redis_hits: int = 0
+    misses: int = 0
+    process_bytes: int = 0
+    process_max_bytes: int = 0
+    process_evicted: int = 0
+    redis_evicted: int | None = None
 
 
 class RecentFailure(_Answer):
@@ -191,6 +241,9 @@ class BackendStatus(_Answer):
         redis: its Redis.
         workers: those that are alive.
         queues: jobs that wait.
+        cache: embeddings that are kept.
+        encoded_images: how many, by device.
+        runs: the latest that go on or ended within a day, newest first.
         label_studio_url: where it looks for Label Studio.
         has_label_studio_token: whether it was given a token for it.
         prelabel: what tasks are predicted from when nobody clicked.
@@ -202,7 +255,10 @@ class BackendStatus(_Answer):
     embedding_identity: str | None = None
     redis: RedisStatus
     workers: tuple[WorkerStatus, ...] = ()
-    queues: QueueLengths = QueueLengths()
+    queues: Queues = Queues()
+    cache: CacheStatus = CacheStatus()
+    encoded_images: dict[str, int] = {}
+    runs: tuple[Run, ...] = ()
     label_studio_url: str | None = None
     has_label_studio_token: bool = False
     prelabel: str | None = None

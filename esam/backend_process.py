@@ -13,6 +13,7 @@ from labelstudio_backend import (
     Projects,
     ProjectWork,
     RecentFailures,
+    ServiceObserver,
     create_app,
 )
 from worker import EmbeddingClient, WorkerSettings, current_request_id
@@ -46,9 +47,10 @@ def _make_app(predictor: Predictor, settings: WorkerSettings, backend: BackendSe
     redis, projects, failures = settings.connect(), Projects(), RecentFailures()
     embeddings = EmbeddingClient(redis, predictor.embedding_identity)
     images = ImageFetcher.from_settings(backend)
-    work = ProjectWork(redis, predictor, backend, projects, failures)
+    work = ProjectWork(redis, predictor, backend, projects)
+    observer = ServiceObserver(settings.connect(is_patient=False), predictor, embeddings, failures)
     service = PredictionService(
         predictor, embeddings, images, backend, projects, failures, background=work, warm_start=work
     )
     playground = Playground(predictor, embeddings, backend, service.metrics, find_samples())
-    return create_app(service, backend, work, playground)
+    return create_app(service, backend, work, playground, observer)

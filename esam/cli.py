@@ -40,7 +40,7 @@ COMMANDS = {
     ),
     "status": LazyCommand(
         "status_command", "status",
-        "What the backend works with: model, Redis, workers, queues; and what failed lately.",
+        "The backend's model, Redis, cache, queues, workers and runs; and what failed lately.",
     ),
     "doctor": LazyCommand(
         "doctor", "doctor",

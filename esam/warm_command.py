@@ -47,7 +47,7 @@ def warm(
 
 def _watch_queue(client: BackendClient, clock: Callable[[], float] = time.monotonic) -> None:
     status = client.find_status()
-    most = status.queues.prefetch
+    most = status.queues.prefetch.waiting
     if not most:
         return
     started_at = clock()
@@ -55,14 +55,14 @@ def _watch_queue(client: BackendClient, clock: Callable[[], float] = time.monoto
         _show(display, status, most, 0.0)
         for answer in poll(client.find_status, display.note):
             # Others may put images on the same queue while it is watched.
-            most = max(most, answer.queues.prefetch)
+            most = max(most, answer.queues.prefetch.waiting)
             _show(display, answer, most, clock() - started_at)
-            if not answer.queues.prefetch:
+            if not answer.queues.prefetch.waiting:
                 return
 
 
 def _show(display: Display, status: BackendStatus, most: int, passed_s: float) -> None:
-    waiting = status.queues.prefetch
+    waiting = status.queues.prefetch.waiting
     taken = most - waiting
     rate_per_s = taken / passed_s if passed_s and taken else None
     time_left_s = waiting / rate_per_s if rate_per_s and waiting else None

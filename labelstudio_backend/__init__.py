@@ -31,6 +31,7 @@ from .prompted_image import EmbeddingSource
 from .protocol import Task
 from .recent_failures import RecentFailures
 from .regions import clip_box
+from .service_observer import ServiceObserver
 from .settings import BackendSettings, Prelabel
 from .task_labeler import LabelingPlan, TaskLabeler, TaskPrompt
 from .task_prompts import BoxPrompt, PromptSource, find_image_source
@@ -69,6 +70,7 @@ __all__ = [
     "RunConflict",
     "RunMissing",
     "Sample",
+    "ServiceObserver",
     "Task",
     "TaskLabeler",
     "TaskMissing",

@@ -1,6 +1,7 @@
 """Label Studio's ML protocol over HTTP."""
 
 import logging
+import time
 
 from fastapi import FastAPI, Request, Response
 from redis.exceptions import RedisError
@@ -14,14 +15,17 @@ from worker import WorkerError
 from .basic_auth import BasicAuth
 from .errors import BackendError, Superseded, is_fault, translate_error
 from .http_bodies import ReadBody, make_answer, parse_body, read_bounded
+from .operator_routes import add_operator_routes
 from .play import Playground, add_play_routes
 from .prediction_service import PredictionService
 from .project_routes import add_project_routes
 from .project_work import ProjectWork
 from .protocol import PredictRequest, SetupRequest, ValidateRequest, WebhookEvent
 from .request_observer import RequestObserver, note_outcome
-from .service_metrics import CONTENT_TYPE
+from .service_observer import ServiceObserver
+from .service_status import describe_service
 from .settings import BackendSettings
+from .state_metrics import StateMetrics
 
 logger = logging.getLogger(__name__)
 
@@ -34,14 +38,16 @@ def create_app(
     settings: BackendSettings,
     work: ProjectWork | None = None,
     playground: Playground | None = None,
+    observer: ServiceObserver | None = None,
 ) -> FastAPI:
     """The ASGI application.
 
     Args:
         service: answers the questions.
         settings: login and request size.
-        work: whole projects; None leaves out what needs Redis: runs, warm starts, status.
+        work: whole projects; None leaves out runs and warm starts.
         playground: answers the page ``/play``; None leaves it out.
+        observer: looks at the service; None leaves out its status.
     """
     app = FastAPI(
         title="EfficientSAM for Label Studio",
@@ -65,6 +71,7 @@ def create_app(
         add_project_routes(app, work, read_body)
     if playground is not None:
         add_play_routes(app, playground, read_body, settings.image_max_bytes)
+    _add_operator_routes(app, service, settings, observer)
     if settings.label_studio_api_key is not None and settings.label_studio_url is None:
         logger.warning("LABEL_STUDIO_API_KEY is sent nowhere, because LABEL_STUDIO_URL is not set")
     return app
@@ -89,11 +96,6 @@ def _add_routes(
     async def versions() -> Response:
         """The model versions there are to choose from."""
         return make_answer({"versions": [service.model_version]})
-
-    @app.get("/metrics")
-    async def metrics() -> Response:
-        """What was predicted, and how long it took, for Prometheus."""
-        return Response(service.metrics.render(), media_type=CONTENT_TYPE)
 
     @app.post("/setup")
     async def setup(request: Request) -> Response:
@@ -128,6 +130,23 @@ def _add_routes(
             return make_answer({"results": service.predict(parse_body(PredictRequest, body))})
 
         return await run_in_threadpool(answer)
+
+
+def _add_operator_routes(
+    app: FastAPI,
+    service: PredictionService,
+    settings: BackendSettings,
+    observer: ServiceObserver | None,
+) -> None:
+    if observer is None:
+        add_operator_routes(app, service.metrics, None)
+        return
+    service.metrics.add_collector(StateMetrics(observer))
+
+    def describe() -> dict[str, object]:
+        return describe_service(observer.read(), settings, observer.failures.list(), time.time())
+
+    add_operator_routes(app, service.metrics, describe)
 
 
 async def answer_error(request: Request, error: Exception) -> Response:

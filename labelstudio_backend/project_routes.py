@@ -1,4 +1,4 @@
-"""Whole projects over HTTP: runs, warm starts, and how the service is."""
+"""Whole projects over HTTP: runs and warm starts."""
 
 from typing import Annotated
 
@@ -9,7 +9,6 @@ from starlette.concurrency import run_in_threadpool
 from .http_bodies import ReadBody, make_answer, parse_body
 from .project_work import ProjectWork
 from .runs import AccountRequest, add_run_routes
-from .status_page import make_status_page
 
 
 class WarmRequest(AccountRequest):
@@ -20,7 +19,7 @@ class WarmRequest(AccountRequest):
 
 
 def add_project_routes(app: FastAPI, work: ProjectWork, read_body: ReadBody) -> None:
-    """Add ``/runs``, ``/warm`` and ``/status`` to the application."""
+    """Add ``/runs`` and ``/warm`` to the application."""
     add_run_routes(app, work.runs, work.find_account, read_body)
 
     @app.post("/warm")
@@ -33,9 +32,3 @@ def add_project_routes(app: FastAPI, work: ProjectWork, read_body: ReadBody) -> 
             return make_answer(work.warm_project(order.project, account, order.limit), status=202)
 
         return await run_in_threadpool(answer)
-
-    @app.get("/status")
-    async def status(request: Request) -> Response:
-        """How Redis, workers and queues are, and what failed; browsers get a page."""
-        make = make_status_page if "text/html" in request.headers.get("Accept", "") else make_answer
-        return await run_in_threadpool(lambda: make(work.describe()))

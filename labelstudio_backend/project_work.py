@@ -13,9 +13,7 @@ from .label_studio_account import LabelStudioAccount, find_account
 from .label_studio_client import LabelStudioClient
 from .projects import Projects
 from .protocol import WebhookEvent
-from .recent_failures import RecentFailures
 from .runs import RunService
-from .service_status import describe_service
 from .settings import BackendSettings, Prelabel
 from .task_prompts import PromptSource
 from .warm_start import MAX_WAITING, WarmStart
@@ -31,7 +29,6 @@ class ProjectWork:
         predictor: the model that workers have too.
         settings: the operator's account, and where prompts come from when nobody clicks.
         projects: what ``/setup`` said.
-        failures: what went wrong lately.
 
     Attributes:
         runs: starts and shows runs.
@@ -43,15 +40,12 @@ class ProjectWork:
         predictor: Predictor,
         settings: BackendSettings,
         projects: Projects,
-        failures: RecentFailures,
     ) -> None:
         self.runs = RunService(redis, predictor, settings.has_tiles)
         self._warm_start = WarmStart(redis, predictor.embedding_identity)
         self._redis = redis
-        self._predictor = predictor
         self._settings = settings
         self._projects = projects
-        self._failures = failures
 
     def find_account(
         self, project_id: int, given: LabelStudioAccount | None = None
@@ -94,10 +88,6 @@ class ProjectWork:
     ) -> None:
         """Have images encoded before somebody clicks on them; returns at once."""
         self._warm_start.warm(account, images)
-
-    def describe(self) -> dict[str, object]:
-        """How Redis, workers and queues are, and what went wrong lately."""
-        return describe_service(self._redis, self._predictor, self._settings, self._failures)
 
     def handle_event(self, event: WebhookEvent) -> None:
         """Warm up the images of tasks that were just imported; returns at once."""

@@ -1,8 +1,8 @@
 """The last failures of each project; Label Studio shows annotators no error of its ML backend."""
 
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
@@ -56,6 +56,7 @@ class RecentFailures:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
+        self._counts = Counter[str]()
         self._projects: OrderedDict[str | None, _Kept] = OrderedDict()
         self._lock = Lock()
 
@@ -80,6 +81,7 @@ class RecentFailures:
             return
         key = (task, error.code, error.detail[:_MAX_DETAIL_CHARS])
         with self._lock:
+            self._counts[error.code] += 1
             kept = self._projects.setdefault(project, OrderedDict())
             self._projects.move_to_end(project)
             count = kept[key].count + 1 if key in kept else 1
@@ -89,6 +91,11 @@ class RecentFailures:
                 kept.popitem(last=False)
             if len(self._projects) > _MAX_PROJECTS:
                 self._projects.popitem(last=False)
+
+    def count_by_code(self) -> Mapping[str, int]:
+        """How often each kind of failure was recorded, forgotten ones included."""
+        with self._lock:
+            return dict(self._counts)
 
     def list(self) -> list[Failure]:
         """All that is remembered, the latest first."""

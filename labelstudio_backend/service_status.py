@@ -1,76 +1,96 @@
-"""How the parts of the service are: Redis, workers, queues, versions, and what failed."""
+"""How the parts of the service are, as ``GET /status`` answers it."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 
-from redis import Redis
+from worker import WorkerStatus
 
-from core import Predictor
-from worker import RedisUnavailable, count_waiting_jobs, list_workers, redis_errors_translated
-
-from .recent_failures import Failure, RecentFailures
+from .recent_failures import Failure
+from .redis_state import RedisState
+from .runs import describe_run
+from .service_observer import ServiceState
 from .settings import BackendSettings
 
-# Queue keys have no expiry: a policy that evicts keys without one would lose jobs.
-_QUEUE_SAFE = ("noeviction", "volatile-lru", "volatile-lfu", "volatile-ttl", "volatile-random")
 _DISTRIBUTIONS = ("torch", "torchvision", "rq", "redis", "efficientsam-labelstudio")
 
 
 def describe_service(
-    redis: Redis, predictor: Predictor, settings: BackendSettings, failures: RecentFailures
+    state: ServiceState, settings: BackendSettings, failures: Sequence[Failure], now: float
 ) -> dict[str, object]:
-    """What ``GET /status`` answers; a Redis that is away is part of it, not an error."""
-    status: dict[str, object] = {
-        "model_version": predictor.model_version,
-        "embedding_identity": predictor.embedding_identity,
+    """The answer; ``now`` is unix time, seconds."""
+    redis = state.redis
+    return {
+        "model_version": state.model_version,
+        "embedding_identity": state.embedding_identity,
         "label_studio_url": settings.label_studio_url,
         "has_label_studio_token": settings.label_studio_api_key is not None,
         "prelabel": settings.prelabel,
         "versions": {name: _find_version(name) for name in _DISTRIBUTIONS}
         | {"python": python_version()},
-        "failures": [_describe_failure(failure) for failure in failures.list()],
-        "workers": [],
-        "queues": {},
+        "redis": _describe_redis(redis)
+        if redis
+        else {"is_reachable": False, "detail": state.redis_trouble},
+        "workers": [_describe_worker(worker) for worker in redis.workers] if redis else [],
+        "queues": {name: asdict(queue) for name, queue in redis.queues.items()} if redis else {},
+        "cache": asdict(state.lookups) | {"redis_evicted": redis.memory.evicted if redis else None},
+        "encoded_images": _count_encoded_images(redis) if redis else {},
+        "runs": [describe_run(*found, now) for found in redis.runs] if redis else [],
+        "failures": [_describe_failure(failure) for failure in failures],
     }
-    try:
-        with redis_errors_translated(redis):
-            return status | {
-                "redis": _describe_redis(redis),
-                "workers": [asdict(worker) for worker in list_workers(redis)],
-                "queues": count_waiting_jobs(redis),
-            }
-    except RedisUnavailable as error:
-        return status | {"redis": {"is_reachable": False, "detail": str(error)}}
 
 
 def _describe_failure(failure: Failure) -> dict[str, object]:
-    last_at = datetime.fromtimestamp(failure.last_at, tz=timezone.utc)
     return {
         "project": failure.project_id,
         "task": failure.task,
         "code": failure.code,
         "reason": failure.reason,
         "count": failure.count,
-        "last_at": last_at.isoformat(timespec="seconds"),
+        "last_at": _iso(failure.last_at),
     }
 
 
-def _describe_redis(redis: Redis) -> dict[str, object]:
-    info: Mapping[str, object] = redis.info()
-    policy = str(info.get("maxmemory_policy", "unknown"))
-    limit = info.get("maxmemory", 0)
+def _describe_redis(redis: RedisState) -> dict[str, object]:
+    memory = redis.memory
     return {
         "is_reachable": True,
         "detail": None,
-        "version": info.get("redis_version"),
-        "eviction_policy": policy,
-        "maxmemory_bytes": limit,
-        "used_memory_bytes": info.get("used_memory", 0),
-        "has_queue_safe_eviction": policy in _QUEUE_SAFE,
+        "version": memory.version,
+        "eviction_policy": memory.eviction_policy,
+        "maxmemory_bytes": memory.max_bytes,
+        "used_memory_bytes": memory.used_bytes,
+        "has_queue_safe_eviction": memory.has_queue_safe_eviction,
     }
+
+
+def _describe_worker(worker: WorkerStatus) -> dict[str, object]:
+    return {
+        "name": worker.name,
+        "process": worker.process,
+        "state": worker.state,
+        "device": worker.device,
+        "model_version": worker.model_version,
+        "embedding_identity": worker.embedding_identity,
+        "last_heartbeat_at": _iso(worker.last_heartbeat_at),
+    }
+
+
+def _count_encoded_images(redis: RedisState) -> dict[str, int]:
+    """Images by device."""
+    return {
+        counted.labels.get("device", ""): int(counted.amount)
+        for counted in redis.counters
+        if counted.name == "encoded_images"
+    }
+
+
+def _iso(time_s: float | None) -> str | None:
+    if time_s is None:
+        return None
+    return datetime.fromtimestamp(time_s, tz=timezone.utc).isoformat(timespec="seconds")
 
 
 def _find_version(name: str) -> str | None:

@@ -35,8 +35,10 @@ def make_status_page(status: Mapping[str, Any]) -> Response:
     return Response(page, headers=_HEADERS, media_type="text/html")
 
 
-def _describe_age(iso_time: str) -> str:
+def _describe_age(iso_time: str | None) -> str:
     """How long ago a time was, such as ``3 min``."""
+    if iso_time is None:
+        return "some time"
     age_s = max(0, round(time.time() - datetime.fromisoformat(iso_time).timestamp()))
     for unit, size_s in (("d", 86400), ("h", 3600), ("min", 60)):
         if age_s >= size_s:

@@ -16,6 +16,7 @@ from worker import (
     PREFETCH,
     EmbeddingClient,
     RequestThreads,
+    count,
     count_waiting_jobs,
     current_context,
     encode_here,
@@ -24,7 +25,7 @@ from worker import (
 
 from .account_store import AccountStore
 from .data_uri import SCHEME
-from .errors import BackendError
+from .errors import BackendError, translate_error
 from .job_resources import job_resources
 from .label_studio_account import LabelStudioAccount
 from .redis_keys import WARM_TTL_S, warm_key
@@ -118,3 +119,4 @@ def warm_image(account_id: str | None, task_id: int | str | None, source: str) -
             embeddings.save_alias(image.alias, image_sha256)
     except (BackendError, EfficientSAMError) as error:
         logger.warning("warm start failed task=%r reason=%s", task_id, error)
+        count(context.redis, "failures", work="warm_start", reason=translate_error(error).code)

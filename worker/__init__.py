@@ -1,8 +1,10 @@
 """Encode on the accelerator once, keep in Redis."""
 
 from .context import WorkerContext, current_context, set_context
+from .counters import Counted, count, read_counters
 from .embedding_client import EmbeddingClient
-from .encode_worker import WorkerStatus, list_workers, start_worker
+from .embedding_lookups import EmbeddingLookups
+from .encode_worker import start_worker
 from .errors import (
     EmbeddingFormatError,
     EncodeFailed,
@@ -16,6 +18,7 @@ from .errors import (
 from .job_queue import count_waiting_jobs, enqueue_job, find_unfinished_job
 from .jobs import encode_here, keep_embedding
 from .keys import BATCH, INTERACTIVE, PREFETCH, QUEUES
+from .queue_state import QueueState, read_queues
 from .redis_connection import (
     as_text,
     connect_redis,
@@ -24,19 +27,23 @@ from .redis_connection import (
 )
 from .request_id import RequestThreads, choose_request_id, current_request_id, working_for
 from .settings import WorkerSettings
+from .worker_status import WorkerStatus, list_workers
 
 __all__ = [
     "BATCH",
     "INTERACTIVE",
     "PREFETCH",
     "QUEUES",
+    "Counted",
     "EmbeddingClient",
     "EmbeddingFormatError",
+    "EmbeddingLookups",
     "EncodeFailed",
     "EncodeTimeout",
     "JobRefused",
     "NoWorker",
     "NotAWorker",
+    "QueueState",
     "RedisUnavailable",
     "RequestThreads",
     "WorkerContext",
@@ -46,6 +53,7 @@ __all__ = [
     "as_text",
     "choose_request_id",
     "connect_redis",
+    "count",
     "count_waiting_jobs",
     "current_context",
     "current_request_id",
@@ -55,6 +63,8 @@ __all__ = [
     "find_unfinished_job",
     "keep_embedding",
     "list_workers",
+    "read_counters",
+    "read_queues",
     "redis_errors_translated",
     "set_context",
     "start_worker",

@@ -4,15 +4,17 @@ The model is loaded once a process and set here before the first job. RQ calls m
 functions by name with JSON arguments: arguments name data, they never carry it.
 """
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from redis import Redis
 
-from core import MAX_PIXELS, ImageTooLarge, Predictor, read_image
+from core import MAX_PIXELS, ImageEmbedding, ImageTooLarge, Predictor, read_image
 
+from .counters import count
 from .embedding_codec import EmbeddingDtype
 from .errors import NotAWorker
 from .job_queue import is_urgent_waiting
@@ -48,6 +50,23 @@ class WorkerContext:
             raise ImageTooLarge(
                 f"{error}; make it smaller, or raise ESAM_IMAGE_MAX_PIXELS where workers start"
             ) from error
+
+    def encode(self, images: Sequence[NDArray[np.uint8]]) -> list[ImageEmbedding]:
+        """Encode images in one batch, and count them.
+
+        Args:
+            images: (H, W, 3) each, of any size.
+        """
+        started = time.perf_counter()
+        embeddings = self.predictor.encode(images)
+        spent_s = time.perf_counter() - started
+        device = str(self.predictor.device)
+        with self.redis.pipeline(transaction=False) as pipe:
+            count(pipe, "encodes", device=device, batch_size=str(len(images)))
+            count(pipe, "encoded_images", len(images), device=device)
+            count(pipe, "encode_seconds", spent_s, device=device)
+            pipe.execute()
+        return embeddings
 
     def should_yield(self, queue: str) -> bool:
         """Whether a long job of this queue should hand back what it has not begun.

@@ -57,11 +57,21 @@ class RedisEmbeddingCache:
 
 
 class ProcessEmbeddingCache:
-    """The embeddings used last, within a bound of bytes; safe between threads."""
+    """The embeddings used last, within a bound of bytes; safe between threads.
+
+    Args:
+        max_bytes: the bound.
+
+    Attributes:
+        max_bytes: likewise.
+        size_bytes: of what is kept.
+        evicted: how many embeddings were forgotten to make room.
+    """
 
     def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._size_bytes = 0
+        self.max_bytes = max_bytes
+        self.size_bytes = 0
+        self.evicted = 0
         self._embeddings: OrderedDict[str, ImageEmbedding] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -78,11 +88,12 @@ class ProcessEmbeddingCache:
         with self._lock:
             self._forget(key)
             self._embeddings[key] = embedding
-            self._size_bytes += embedding.features.nbytes
-            while self._size_bytes > self._max_bytes:
+            self.size_bytes += embedding.features.nbytes
+            while self.size_bytes > self.max_bytes:
                 self._forget(next(iter(self._embeddings)))
+                self.evicted += 1
 
     def _forget(self, key: str) -> None:
         embedding = self._embeddings.pop(key, None)
         if embedding is not None:
-            self._size_bytes -= embedding.features.nbytes
+            self.size_bytes -= embedding.features.nbytes

@@ -2,7 +2,9 @@
 
 import hashlib
 import logging
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import astuple
 from uuid import uuid4
@@ -16,6 +18,7 @@ from core import ImageEmbedding, Tile
 
 from . import jobs
 from .embedding_cache import EmbeddingCache, ProcessEmbeddingCache, RedisEmbeddingCache
+from .embedding_lookups import EmbeddingLookups, Place
 from .errors import EncodeFailed, EncodeTimeout, NoWorker
 from .job_queue import enqueue_job, find_unfinished_job, get_queue, is_more_urgent
 from .keys import (
@@ -55,8 +58,10 @@ class EmbeddingClient:
     ) -> None:
         self._redis = redis
         self._identity = model_identity
-        self._near: EmbeddingCache = ProcessEmbeddingCache(process_cache_bytes)
+        self._near = ProcessEmbeddingCache(process_cache_bytes)
         self._shared: EmbeddingCache = RedisEmbeddingCache(redis)
+        self._lookups = Counter[Place]()
+        self._lookups_lock = threading.Lock()
 
     def find(self, image_sha256: str, tile: Tile | None = None) -> ImageEmbedding | None:
         """The embedding of an image, or of a tile of it, if it is in this process or in Redis.
@@ -64,13 +69,9 @@ class EmbeddingClient:
         Raises:
             RedisUnavailable: Redis cannot be reached.
         """
-        key = embedding_key(self._identity, view_of(image_sha256, tile))
-        embedding = self._near.get(key)
-        if embedding is None:
-            with redis_errors_translated(self._redis):
-                embedding = self._shared.get(key)
-            if embedding is not None:
-                self._near.put(key, embedding)
+        embedding, place = self._look_up(image_sha256, tile)
+        if embedding is not None:
+            self._count(place)
         return embedding
 
     def get_or_encode(
@@ -99,12 +100,15 @@ class EmbeddingClient:
         """
         image_sha256 = hashlib.sha256(image).hexdigest()
         deadline = time.monotonic() + timeout_s
-        while (embedding := self.find(image_sha256, tile)) is None:
+        embedding, place = self._look_up(image_sha256, tile)
+        self._count(place)
+        while embedding is None:
             with redis_errors_translated(self._redis):
                 job = self._join_or_enqueue(image, image_sha256, tile, priority)
                 times_ms = self._wait(job, deadline)
             if on_encoded and times_ms:
                 on_encoded(times_ms)
+            embedding, _ = self._look_up(image_sha256, tile)
         return embedding
 
     def has(self, image_sha256: str) -> bool:
@@ -126,6 +130,35 @@ class EmbeddingClient:
         """Remember which image a URL with these validators served."""
         with redis_errors_translated(self._redis):
             self._redis.set(alias_key(alias), image_sha256, ex=ALIAS_TTL_S)
+
+    def read_lookups(self) -> EmbeddingLookups:
+        """What this client was asked for so far, and what it keeps."""
+        with self._lookups_lock:
+            found = self._lookups.copy()
+        return EmbeddingLookups(
+            process_hits=found["process"],
+            redis_hits=found["redis"],
+            misses=found["nowhere"],
+            process_bytes=self._near.size_bytes,
+            process_max_bytes=self._near.max_bytes,
+            process_evicted=self._near.evicted,
+        )
+
+    def _look_up(self, image_sha256: str, tile: Tile | None) -> tuple[ImageEmbedding | None, Place]:
+        key = embedding_key(self._identity, view_of(image_sha256, tile))
+        embedding = self._near.get(key)
+        if embedding is not None:
+            return embedding, "process"
+        with redis_errors_translated(self._redis):
+            embedding = self._shared.get(key)
+        if embedding is None:
+            return None, "nowhere"
+        self._near.put(key, embedding)
+        return embedding, "redis"
+
+    def _count(self, place: Place) -> None:
+        with self._lookups_lock:
+            self._lookups[place] += 1
 
     def worker_count(self) -> int:
         """Worker processes alive now."""

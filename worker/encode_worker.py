@@ -3,11 +3,9 @@
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from redis import Redis
 from redis.exceptions import RedisError
-from rq import Worker
 
 from core import Predictor
 
@@ -22,25 +20,6 @@ from .settings import WorkerSettings
 logger = logging.getLogger(__name__)
 
 _REDIS_AWAY_S = 2.0
-
-
-@dataclass(frozen=True)
-class WorkerStatus:
-    """A worker that is alive.
-
-    Attributes:
-        name: RQ's name of it.
-        state: RQ's word for what it does, such as ``busy``.
-        device: where its model is.
-        model_version: the model it has.
-        embedding_identity: whose embeddings it makes.
-    """
-
-    name: str
-    state: str
-    device: str
-    model_version: str
-    embedding_identity: str
 
 
 def start_worker(settings: WorkerSettings, more_jobs: Sequence[JobFunction] = ()) -> None:
@@ -69,16 +48,6 @@ def start_worker(settings: WorkerSettings, more_jobs: Sequence[JobFunction] = ()
             time.sleep(_REDIS_AWAY_S)
         else:
             return
-
-
-def list_workers(redis: Redis) -> Sequence[WorkerStatus]:
-    """The workers that are alive now."""
-    found = []
-    for worker in Worker.all(connection=redis):
-        fields = redis.hmget(worker.key, "device", "model_version", "embedding_identity")
-        texts = [x.decode() if isinstance(x, bytes) else x or "" for x in fields]
-        found.append(WorkerStatus(worker.name, worker.get_state(), *texts))
-    return found
 
 
 def _serve(

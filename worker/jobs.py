@@ -100,7 +100,7 @@ def _encode(
     rgb = context.read_image(content)
     part = tile.crop(rgb) if tile else rgb
     moments.append(time.perf_counter())
-    embedding = context.predictor.encode(part)
+    (embedding,) = context.encode([part])
     moments.append(time.perf_counter())
     keep_embedding(context, view, embedding)
     moments.append(time.perf_counter())

@@ -4,11 +4,12 @@
     esam:flight:<model identity>:<view>        id of the job that is encoding it
     esam:image:<view>                          the image file on its way to a worker
     esam:alias:<sha256 of URL and validators>  sha256 of the image that URL served
+    esam:counters                              what all processes counted  (counters)
 
 A view is what is encoded: ``<image sha256>``, or ``<image sha256>@<x0>,<y0>,<width>,<height>`` for
 a tile of the image.
 
-All of them expire, so that ``volatile-lru`` may evict them and never the queues.
+All but the counters expire, so that ``volatile-lru`` may evict them and never the queues.
 """
 
 import hashlib
@@ -22,6 +23,8 @@ BATCH: Final = "batch"
 
 QUEUES: Final = (INTERACTIVE, PREFETCH, BATCH)
 """In the order a worker serves them: an annotator who waits, one who soon will, nobody."""
+
+COUNTERS_KEY: Final = "esam:counters"
 
 EMBEDDING_TTL_S: Final = 7 * 24 * 3600
 ALIAS_TTL_S: Final = 7 * 24 * 3600

@@ -2,26 +2,37 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, RedisError
+from redis.retry import Retry
 
 from .errors import RedisUnavailable
 
 _CONNECT_TIMEOUT_S = 2.0
 _SOCKET_TIMEOUT_S = 15.0
+_IMPATIENT_TIMEOUT_S = 2.0
 
 
-def connect_redis(url: str) -> Redis:
+def connect_redis(url: str, is_patient: bool = True) -> Redis:
     """A client for this URL; nothing is sent yet.
+
+    Args:
+        url: of the server; may hold a password.
+        is_patient: whether it waits long and asks again before it gives up; else two seconds, once.
 
     Raises:
         RedisUnavailable: the URL is malformed.
     """
-    # A unix socket has no connect timeout to set.
-    connect = {} if url.startswith("unix://") else {"socket_connect_timeout": _CONNECT_TIMEOUT_S}
+    options: dict[str, Any] = {"socket_timeout": _SOCKET_TIMEOUT_S}
+    if not is_patient:
+        options = {"socket_timeout": _IMPATIENT_TIMEOUT_S, "retry": Retry(NoBackoff(), 0)}
+    if not url.startswith("unix://"):  # a unix socket has no connect timeout to set
+        options["socket_connect_timeout"] = _CONNECT_TIMEOUT_S
     try:
-        return Redis.from_url(url, socket_timeout=_SOCKET_TIMEOUT_S, **connect)
+        return Redis.from_url(url, **options)
     except ValueError as error:
         # Neither the URL nor the client's message: either may hold the password, or a part of it.
         raise RedisUnavailable(

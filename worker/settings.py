@@ -49,13 +49,16 @@ class WorkerSettings(BaseSettings):
     )
     has_clicked_parts_only: bool | None = Field(None, validation_alias="ESAM_CLICKED_PARTS_ONLY")
 
-    def connect(self) -> Redis:
+    def connect(self, is_patient: bool = True) -> Redis:
         """A client for the Redis of these settings.
+
+        Args:
+            is_patient: as of ``connect_redis``.
 
         Raises:
             RedisUnavailable: the URL is malformed.
         """
-        return connect_redis(self.redis_url.get_secret_value())
+        return connect_redis(self.redis_url.get_secret_value(), is_patient)
 
     def load(self) -> Predictor:
         """The predictor of these settings.

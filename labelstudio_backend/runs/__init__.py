@@ -2,7 +2,7 @@
 
 from .run import Run, RunOptions, RunProgress, RunState
 from .run_jobs import work_on_chunk
-from .run_routes import AccountRequest, add_run_routes
+from .run_routes import AccountRequest, add_run_routes, describe_run
 from .run_service import RunService
 from .run_store import RunStore
 
@@ -15,5 +15,6 @@ __all__ = [
     "RunState",
     "RunStore",
     "add_run_routes",
+    "describe_run",
     "work_on_chunk",
 ]

@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core import EfficientSAMError, ImageEmbedding, Predictor, Tile
+from core import EfficientSAMError, ImageEmbedding, Tile
 from worker import RequestThreads, WorkerContext, WorkerError, keep_embedding
 
 from ..errors import (
@@ -38,6 +38,8 @@ from ..errors import (
     LabelStudioUnknown,
     LabelStudioUnreachable,
     ProjectMissing,
+    TaskMissing,
+    translate_error,
 )
 from ..images import ImageFetcher
 from ..label_studio_client import LabelStudioClient
@@ -57,6 +59,7 @@ _POSTERS = 2
 _GPU_BATCH = 8
 # Two, not one a core: a click waits for the encodes in hand, and they are slower side by side.
 _CPU_ENCODERS = 2
+_NO_MASK = "no_mask"
 
 RUN_STOPPERS = (LabelStudioUnreachable, LabelStudioTokenRefused, LabelStudioUnknown, ProjectMissing)
 """After these no other task could go on either."""
@@ -209,9 +212,8 @@ class ChunkPipeline:
     def _find_prompt(self, task_id: int, task: Task | None) -> TaskPrompt | None:
         if task is None:
             self._begun.add(task_id)
-            self._outcomes.record_failed(
-                self._run.id, task_id, "the task is gone: it was deleted in Label Studio"
-            )
+            gone = "the task is gone: it was deleted in Label Studio"
+            self._outcomes.record_failed(self._run.id, task_id, gone, TaskMissing.code)
             return None
         version = self._run.model_version
         if any(prediction.model_version == version for prediction in task.predictions):
@@ -239,9 +241,8 @@ class ChunkPipeline:
             return image.read()
 
     def _encode(self, batch: Sequence[_ReadTask], posters: RequestThreads) -> None:
-        predictor: Predictor = self._context.predictor
         try:
-            embeddings = predictor.encode([task.rgb for task in batch])
+            embeddings = self._context.encode([task.rgb for task in batch])
         except Exception as error:
             self._errors.append(error)
             return
@@ -250,7 +251,7 @@ class ChunkPipeline:
                 if self._run.options.keep_embeddings:
                     keep_embedding(self._context, task.content_sha256, embedding)
                 labeled = self._labeler.label(
-                    task.prompt, embedding, partial(_encode_tile, predictor, task.rgb)
+                    task.prompt, embedding, partial(_encode_tile, self._context, task.rgb)
                 )
             except _TASK_FAILURES as error:
                 self._fail(_task_id(task), error)
@@ -262,9 +263,8 @@ class ChunkPipeline:
         try:
             prediction = labeled.to_prediction()
             if prediction is None:
-                self._outcomes.record_failed(
-                    self._run.id, task_id, "every mask is empty or unsure; no prediction was stored"
-                )
+                nothing = "every mask is empty or unsure; no prediction was stored"
+                self._outcomes.record_failed(self._run.id, task_id, nothing, _NO_MASK)
                 return
             self._client.post_prediction(task_id, self._run.project, prediction)
             self._outcomes.record_done(self._run.id, task_id)
@@ -281,11 +281,13 @@ class ChunkPipeline:
     def _fail(self, task_id: int, error: Exception) -> None:
         self._begun.add(task_id)
         logger.warning("task failed run=%s task=%s reason=%s", self._run.id, task_id, error)
-        self._outcomes.record_failed(self._run.id, task_id, str(error) or type(error).__name__)
+        reason, code = str(error) or type(error).__name__, translate_error(error).code
+        self._outcomes.record_failed(self._run.id, task_id, reason, code)
 
 
-def _encode_tile(predictor: Predictor, rgb: NDArray[np.uint8], tile: Tile) -> ImageEmbedding:
-    return predictor.encode(tile.crop(rgb))
+def _encode_tile(context: WorkerContext, rgb: NDArray[np.uint8], tile: Tile) -> ImageEmbedding:
+    (embedding,) = context.encode([tile.crop(rgb)])
+    return embedding
 
 
 def _task_id(task: _ReadTask) -> int:

@@ -105,6 +105,17 @@ class RunProgress(_Record):
     leg_handled: int
     finished_at: float | None
 
+    def count_by_outcome(self) -> Mapping[str, int]:
+        """Tasks found so far by what became of them; ``open`` are those without an outcome."""
+        ended = self.done + self.skipped + self.failed
+        return {
+            "done": self.done,
+            "skipped": self.skipped,
+            "failed": self.failed,
+            "already_predicted": self.already_predicted,
+            "open": max(0, self.total - ended),
+        }
+
     def rate_per_s(self, now: float) -> float | None:
         """Tasks a second since the last start or resume; None before the first."""
         spent_s = (self.finished_at or now) - self.leg_started_at

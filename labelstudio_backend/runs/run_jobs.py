@@ -120,7 +120,7 @@ def _label(
         return
     if attempts > _LIVES - 1:
         for task_id in chunk.tasks:
-            outcomes.record_failed(run.id, task_id, _DIED)
+            outcomes.record_failed(run.id, task_id, _DIED, "worker_died")
         store.complete_chunk(run, chunk.id)
         return
     labeler = TaskLabeler(

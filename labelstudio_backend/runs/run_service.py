@@ -146,9 +146,9 @@ class RunService:
         """
         return self._store.find(run_id), self._store.progress(run_id)
 
-    def list_runs(self) -> list[tuple[Run, RunProgress]]:
+    def list_runs(self, limit: int = 100) -> list[tuple[Run, RunProgress]]:
         """The latest runs, newest first."""
-        return [(run, self._store.progress(run.id)) for run in self._store.list_runs()]
+        return [(run, self._store.progress(run.id)) for run in self._store.list_runs(limit)]
 
     def find_predicted(self, run_id: str) -> list[int]:
         """The tasks that a run gave a prediction.

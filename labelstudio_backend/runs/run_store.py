@@ -88,7 +88,7 @@ class RunStore:
             raise RunMissing(f"there is no run {run_id!r}; `esam runs list` shows those there are")
         return Run.model_validate_json(record)
 
-    def list_runs(self, limit: int = 100) -> list[Run]:
+    def list_runs(self, limit: int) -> list[Run]:
         """The latest runs, newest first."""
         ids = [as_text(x) for x in self._redis.zrevrange(RUNS_KEY, 0, limit - 1)]
         records = [self._redis.hget(run_key(run_id), "record") for run_id in ids]

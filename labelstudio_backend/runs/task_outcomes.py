@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from redis import Redis
 
-from worker import as_text
+from worker import as_text, count
 
 from ..redis_keys import run_key
 from .run import BOXES, Run, StoredBox
@@ -41,9 +41,20 @@ class TaskOutcomes:
         """A task holds nothing to predict from."""
         self._record(run_id, task_id, "skipped")
 
-    def record_failed(self, run_id: str, task_id: int, reason: str) -> None:
-        """A task could not be predicted."""
-        self._redis.hset(run_key(run_id, "failed"), str(task_id), reason)
+    def record_failed(self, run_id: str, task_id: int, reason: str, code: str) -> None:
+        """A task could not be predicted.
+
+        Args:
+            run_id: of the run.
+            task_id: the task.
+            reason: what, the value, and what to do; for people.
+            code: stable name of the error, for the figures.
+        """
+        with self._redis.pipeline() as pipe:
+            pipe.hset(run_key(run_id, "failed"), str(task_id), reason)
+            count(pipe, "run_tasks", outcome="failed")
+            count(pipe, "failures", work="run", reason=code)
+            pipe.execute()
 
     def find_done(self, run_id: str) -> list[int]:
         """Tasks that got a prediction, in the order of their ids."""
@@ -75,4 +86,5 @@ class TaskOutcomes:
         with self._redis.pipeline() as pipe:
             pipe.sadd(run_key(run_id, outcome), task_id)
             pipe.hdel(run_key(run_id, "failed"), str(task_id))
+            count(pipe, "run_tasks", outcome=outcome)
             pipe.execute()

@@ -38,6 +38,11 @@ def make_run(**changes: object) -> Json:
     }
 
 
+def make_queue(waiting: int = 0, **changes: object) -> Json:
+    """A queue as the backend says it."""
+    return {"waiting": waiting, "running": 0, "failed": 0, "oldest_s": None, **changes}
+
+
 def make_status(**changes: object) -> Json:
     """The answer of a backend that is well."""
     return {
@@ -55,13 +60,15 @@ def make_status(**changes: object) -> Json:
         "workers": [
             {
                 "name": "w1",
+                "process": "box:4711",
+                "last_heartbeat_at": "2026-01-02T03:04:05+00:00",
                 "state": "idle",
                 "device": "cpu",
                 "model_version": MODEL_VERSION,
                 "embedding_identity": IDENTITY,
             }
         ],
-        "queues": {"interactive": 0, "prefetch": 0, "batch": 0},
+        "queues": {name: make_queue() for name in ("interactive", "prefetch", "batch")},
         "label_studio_url": "http://localhost:8080",
         "has_label_studio_token": True,
         "prelabel": "regions",

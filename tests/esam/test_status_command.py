@@ -4,14 +4,26 @@ import json
 
 import pytest
 
-from .backend_stand_in import MODEL_VERSION, BackendStandIn, make_status
+from .backend_stand_in import MODEL_VERSION, BackendStandIn, make_queue, make_run, make_status
 from .command_line import esam
 
 
 def test_status_shows_what_the_backend_works_with(
     backend: BackendStandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    backend.say("GET /status", make_status(queues={"interactive": 1, "prefetch": 20, "batch": 300}))
+    queues = {"interactive": make_queue(1, oldest_s=7.4), "batch": make_queue(300, failed=2)}
+    cache = {
+        "process_hits": 1200,
+        "redis_hits": 34,
+        "misses": 5,
+        "process_bytes": 2 * 1024**2,
+        "process_max_bytes": 256 * 1024**2,
+        "process_evicted": 6,
+        "redis_evicted": 7,
+    }
+    run = make_run(state="stopped", done=4, failed=1)
+    status = make_status(queues=queues, cache=cache, encoded_images={"cpu": 40}, runs=[run])
+    backend.say("GET /status", status)
     assert esam("status") == 0
     out = capsys.readouterr().out
     for text in (
@@ -19,9 +31,14 @@ def test_status_shows_what_the_backend_works_with(
         MODEL_VERSION,
         "http://localhost:8080, with a token",
         "7.0.15, 5 MiB of 1,024 MiB used, evicts volatile-lru",
-        "1 interactive, 20 prefetch, 300 batch",
+        "1,239 asked for: 1,200 found here, 34 in Redis, 5 waited for; 2 of 256 MiB kept here; "
+        "13 given up for room",
+        "40 on cpu",
+        "interactive        1         0:00:07        0                 0",
+        "batch            300                        0                 2",
         "torch 2.13.0, torchvision 0.28.0",
-        "w1      idle   cpu",
+        "box:4711  idle   cpu",
+        "3f2a  3 Dogs [old]  regions  stopped",
     ):
         assert text in out
 

@@ -7,14 +7,14 @@ import threading
 
 import pytest
 
-from .backend_stand_in import BackendStandIn, make_status
+from .backend_stand_in import BackendStandIn, make_queue, make_status
 from .command_line import esam
 
 ORDER = {"project": 3, "queued": 8, "already_warm_or_queued": 2, "total": 10}
 
 
 def waiting(prefetch: int, **changes: object) -> dict[str, object]:
-    return make_status(queues={"interactive": 1, "prefetch": prefetch, "batch": 5}, **changes)
+    return make_status(queues={"prefetch": make_queue(prefetch), "batch": make_queue(5)}, **changes)
 
 
 def test_the_queue_is_watched_until_it_is_empty(

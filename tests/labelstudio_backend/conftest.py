@@ -24,10 +24,11 @@ from labelstudio_backend import (
     PredictionService,
     ProjectWork,
     Sample,
+    ServiceObserver,
     create_app,
 )
 from tests.core.lively_model import save_lively_model
-from worker import EncodeFailed
+from worker import EmbeddingLookups, EncodeFailed
 
 from .image_host import Host, make_png, run_host
 from .label_studio_requests import Json
@@ -75,6 +76,9 @@ class InProcessEmbeddings:
                 self.encoded_count += 1
         return self.embeddings[key]
 
+    def read_lookups(self) -> EmbeddingLookups:
+        return EmbeddingLookups(0, 0, self.encoded_count, 0, 0, 0)
+
     def find_alias(self, alias: str, /) -> str | None:
         return self._aliases.get(alias)
 
@@ -121,13 +125,14 @@ def serve_backend(
     settings: BackendSettings,
     work: ProjectWork | None = None,
     samples: Sequence[Sample] = (),
+    observer: ServiceObserver | None = None,
     **collaborators: Any,
 ) -> Iterator[Backend]:
     """The app on a real uvicorn in a thread; ``collaborators`` are the prediction service's."""
     images = ImageFetcher.from_settings(settings)
     service = PredictionService(predictor, embeddings, images, settings, **collaborators)
     playground = Playground(predictor, embeddings, settings, service.metrics, samples)
-    app = create_app(service, settings, work, playground)
+    app = create_app(service, settings, work, playground, observer)
     config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, ws="none")
     server = uvicorn.Server(config)
     sock = config.bind_socket()
@@ -170,6 +175,7 @@ def run_backend(predictor: Predictor) -> Iterator[RunBackend]:
         embeddings: InProcessEmbeddings | None = None,
         work: ProjectWork | None = None,
         samples: Sequence[Sample] = (),
+        observer: ServiceObserver | None = None,
         collaborators: Mapping[str, Any] = MappingProxyType({}),
         **settings: Any,
     ) -> Backend:
@@ -179,6 +185,7 @@ def run_backend(predictor: Predictor) -> Iterator[RunBackend]:
             BackendSettings(**{"is_private_address_allowed": True, **settings}),
             work,
             samples,
+            observer,
             **collaborators,
         )
         running.append(context)

@@ -7,7 +7,13 @@ import pytest
 from redis import Redis
 
 from core import ImageEmbedding, Predictor
-from labelstudio_backend import BackendSettings, Projects, ProjectWork, RecentFailures
+from labelstudio_backend import (
+    BackendSettings,
+    Projects,
+    ProjectWork,
+    RecentFailures,
+    ServiceObserver,
+)
 from labelstudio_backend.errors import ImageMissing, Superseded
 from labelstudio_backend.recent_failures import FAILURES_OF_A_PROJECT
 from worker import NoWorker
@@ -74,8 +80,16 @@ def backend(
     """A backend whose Redis is away, with an encoder that works all the same."""
     settings = BackendSettings(is_private_address_allowed=True)
     away = Redis(host="127.0.0.1", port=1)
-    work = ProjectWork(away, predictor, settings, Projects(), failures)
-    return run_backend(work=work, collaborators={"failures": failures}, label_studio_url=host.url)
+    work = ProjectWork(away, predictor, settings, Projects())
+    embeddings = InProcessEmbeddings(predictor)
+    observer = ServiceObserver(away, predictor, embeddings, failures)
+    return run_backend(
+        embeddings=embeddings,
+        work=work,
+        observer=observer,
+        collaborators={"failures": failures},
+        label_studio_url=host.url,
+    )
 
 
 def failures_of(backend: Backend) -> list[Json]:

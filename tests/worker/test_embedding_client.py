@@ -1,5 +1,6 @@
 import hashlib
 import io
+import socket
 import subprocess
 import threading
 import time
@@ -23,9 +24,11 @@ from worker import (
     EncodeTimeout,
     NoWorker,
     RedisUnavailable,
+    WorkerContext,
     connect_redis,
     count_waiting_jobs,
     list_workers,
+    read_counters,
 )
 
 from ..worker_processes import StartWorker
@@ -111,6 +114,34 @@ def test_an_embedding_in_this_process_outlives_the_one_in_redis(
     image_sha256 = hashlib.sha256(png).hexdigest()
     assert served_redis.delete(f"esam:embedding:{predictor.embedding_identity}:{image_sha256}") == 1
     assert served_client.find(image_sha256) is not None
+
+
+def test_what_is_asked_for_counts_once_by_where_it_was(
+    served_client: EmbeddingClient, served_redis: Redis, predictor: Predictor, png: bytes
+) -> None:
+    image_sha256 = hashlib.sha256(png).hexdigest()
+    assert served_client.find(image_sha256) is None
+    served_client.get_or_encode(png)
+    served_client.get_or_encode(png)
+    served_client.find(image_sha256)
+    first = served_client.read_lookups()
+    assert (first.process_hits, first.redis_hits, first.misses) == (2, 0, 1)
+    other = EmbeddingClient(served_redis, predictor.embedding_identity, process_cache_bytes=1)
+    other.get_or_encode(png)
+    second = other.read_lookups()
+    assert (second.process_hits, second.redis_hits, second.misses) == (0, 1, 0)
+    assert (first.process_evicted, second.process_evicted) == (0, 1), "one has no room"
+    assert first.process_bytes > second.process_bytes == 0
+
+
+def test_encodes_are_counted_by_device_and_batch_size(redis: Redis, predictor: Predictor) -> None:
+    images = [np.zeros((8, 8, 3), np.uint8)] * 3
+    embeddings = WorkerContext(predictor, redis).encode(images)
+    assert len(embeddings) == 3
+    counted = {c.name: (c.labels, c.amount) for c in read_counters(redis)}
+    assert counted["encodes"] == ({"device": "cpu", "batch_size": "3"}, 1)
+    assert counted["encoded_images"] == ({"device": "cpu"}, 3)
+    assert counted["encode_seconds"][1] > 0
 
 
 def test_a_truncated_embedding_is_a_miss_and_is_made_again(
@@ -288,6 +319,9 @@ def test_workers_say_what_they_run_on(served_redis: Redis, predictor: Predictor)
     (worker,) = list_workers(served_redis)
     assert (worker.device, worker.model_version) == ("cpu", predictor.model_version)
     assert worker.embedding_identity == predictor.embedding_identity
+    assert worker.process.startswith(f"{socket.gethostname()}:")
+    assert worker.last_heartbeat_at is not None
+    assert abs(time.time() - worker.last_heartbeat_at) < 60
 
 
 def test_an_alias_leads_to_its_image_and_does_not_show_the_url(
@@ -300,7 +334,7 @@ def test_an_alias_leads_to_its_image_and_does_not_show_the_url(
     assert not any(b"secret" in key for key in redis.keys("*"))
 
 
-def test_every_key_of_ours_expires_and_no_queue_key_does(
+def test_every_key_of_ours_but_the_counters_expires_and_no_queue_key_does(
     client: EmbeddingClient, redis: Redis, png: bytes, start_worker: StartWorker
 ) -> None:
     with pytest.raises(EncodeTimeout):
@@ -311,5 +345,5 @@ def test_every_key_of_ours_expires_and_no_queue_key_does(
     client.get_or_encode(png, timeout_s=60)
     client.save_alias("url", "ab" * 32)
     ours = redis.keys("esam:*")
-    assert kinds_of(ours) == {"embedding", "alias"}
-    assert all(redis.ttl(key) > 0 for key in ours)
+    assert kinds_of(ours) == {"embedding", "alias", "counters"}
+    assert all(redis.ttl(key) > 0 for key in ours if key != b"esam:counters")

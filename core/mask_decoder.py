@@ -26,8 +26,14 @@ class WholeNorm(nn.GroupNorm):
         super().__init__(1, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, P, C) → (B, P, C)."""
-        return F.layer_norm(x, x.shape[1:], eps=self.eps) * self.weight + self.bias
+        """(B, P, C) → (B, P, C), in two passes that all threads share, where a norm takes one."""
+        size = x.shape[1] * x.shape[2]
+        mean = x.mean(dim=(1, 2), dtype=torch.float32)
+        norm = torch.linalg.vector_norm(x, dim=(1, 2), dtype=torch.float32)
+        variance = (norm.square() / size - mean.square()).clamp(min=0)
+        scale = (variance + self.eps).rsqrt()[:, None] * self.weight  # BxC
+        shift = self.bias - mean[:, None] * scale
+        return torch.addcmul(shift[:, None].to(x.dtype), x, scale[:, None].to(x.dtype))
 
 
 @dataclass(frozen=True)
@@ -96,11 +102,13 @@ class MaskDecoder(nn.Module):
             Logits (B, Q, 3, 4·grid, 4·grid) and predicted IoU (B, Q, 3).
         """
         b, prompts = prompt_tokens.shape[:2]
-        own = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
+        # What answers comes first; the token of the mask that is not decoded is read by the others.
+        own = torch.cat([self.iou_token.weight, self.mask_tokens.weight.roll(-1, dims=0)])
         tokens = torch.cat([own.expand(b, prompts, -1, -1), prompt_tokens], dim=2)
-        tokens, cells = self.transformer(tokens, image.cells, repeats)
+        tokens, cells = self.transformer(tokens, image.cells, repeats, answering=1 + CANDIDATES)
         kernels = torch.stack(
-            [self.output_hypernetworks_mlps[i](tokens[:, :, 1 + i]) for i in self._answer()], dim=2
+            [self.output_hypernetworks_mlps[i](tokens[:, :, i]) for i in range(1, CANDIDATES + 1)],
+            dim=2,
         ).flatten(0, 1)  # (B*Q)x3xC/8
         first, second = cast("Iterable[nn.Sequential]", self.final_output_upscaling_layers)
         halves = _upscale(first, cells.flatten(0, 1), image.first_details)  # (B*Q)x4NxC/4
@@ -119,10 +127,6 @@ class MaskDecoder(nn.Module):
         logits = self._to_rows(quarters).unflatten(0, (b, prompts))
         iou = self.iou_prediction_head(tokens[:, :, 0])
         return logits, iou[..., 1:]
-
-    @staticmethod
-    def _answer() -> range:
-        return range(1, CANDIDATES + 1)
 
     def _to_rows(self, quarters: Tensor) -> Tensor:
         """(B*Q, 3, 16·N) in the order of ``_upscale``, twice → (B*Q, 3, 4·grid, 4·grid)."""

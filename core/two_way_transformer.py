@@ -8,7 +8,8 @@ channels. There are thousands of cells and a dozen tokens, so what is linear in 
 - after it no cell is projected any more: the tokens are projected into the cells' own channels
   instead, which gives the same products in fewer steps;
 - tokens that are equal at the start stay equal, since nothing here minds their order: the last
-  token may stand for several, and counts as often wherever it is read (``repeats``).
+  token may stand for several, and counts as often wherever it is read (``repeats``);
+- nobody reads a token after the last attention but the heads of the first few: only those attend.
 """
 
 import math
@@ -258,22 +259,26 @@ class TwoWayTransformer(nn.Module):
         first = cast("TwoWayBlock", self.layers[0])
         return first.prepare(cells, position)
 
-    def forward(self, tokens: Tensor, image: ImageCells, repeats: int = 1) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, tokens: Tensor, image: ImageCells, repeats: int, answering: int
+    ) -> tuple[Tensor, Tensor]:
         """Let tokens and an image read each other.
 
         Args:
             tokens: (B, Q, T, C).
             image: what ``prepare`` made.
             repeats: how many equal tokens the last one stands for.
+            answering: how many of the first tokens are returned.
 
         Returns:
-            Tokens (B, Q, T, C) and cells (B, Q, N, C).
+            Tokens (B, Q, answering, C) and cells (B, Q, N, C).
         """
         token_position = tokens
         first, *later = cast("Iterable[TwoWayBlock]", self.layers)
         tokens, cells = first.begin(tokens, image, repeats)
         for layer in later:
             tokens, cells = layer(tokens, cells, token_position, image.position, repeats)
+        tokens, token_position = tokens[:, :, :answering], token_position[:, :, :answering]
         attended = self.final_attn_token_to_image(
             tokens + token_position, cells + image.position, cells
         )

@@ -90,7 +90,8 @@ class EmbeddingClient:
             tile: the part of it to encode; None for all of it.
             priority: the queue of a job that has to be made.
             timeout_s: how long to wait for a worker.
-            on_encoded: told of the worker's milliseconds by stage, when it was waited for.
+            on_encoded: told of the milliseconds by stage, when a worker was waited for: its own,
+                and ``wait``, in which none was at work on it.
 
         Raises:
             EncodeFailed: the worker could not encode it; the message is its reason.
@@ -105,9 +106,11 @@ class EmbeddingClient:
         while embedding is None:
             with redis_errors_translated(self._redis):
                 job = self._join_or_enqueue(image, image_sha256, tile, priority)
+                asked = time.monotonic()
                 times_ms = self._wait(job, deadline)
             if on_encoded and times_ms:
-                on_encoded(times_ms)
+                waited_ms = 1000 * (time.monotonic() - asked) - sum(times_ms.values())
+                on_encoded({"wait": max(0.0, waited_ms), **times_ms})
             embedding, _ = self._look_up(image_sha256, tile)
         return embedding
 

@@ -3,6 +3,7 @@
 import sys
 
 from .errors import ShadowedPackage
+from .memory_policy import keep_freed_memory
 from .shadowing import refuse_shadowed_packages
 from .thread_policy import let_waiting_threads_sleep
 
@@ -14,6 +15,7 @@ def main() -> None:
     except ShadowedPackage as error:
         sys.exit(f"esam: {error}")
     let_waiting_threads_sleep()
+    keep_freed_memory()
     # Not before the check: a stranger's `core` would fail on import with a riddle.
     from .cli import run_cli
 

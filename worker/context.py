@@ -30,6 +30,7 @@ class WorkerContext:
         is_stopping: whether this process was told to stop.
         embedding_dtype: of the embeddings that it puts into the cache.
         image_max_pixels: of the images that it reads.
+        images_at_once: how many its device encodes best in one batch.
     """
 
     predictor: Predictor
@@ -37,6 +38,7 @@ class WorkerContext:
     is_stopping: Callable[[], bool] = lambda: False
     embedding_dtype: EmbeddingDtype = "float16"
     image_max_pixels: int = MAX_PIXELS
+    images_at_once: int = 1
 
     def read_image(self, content: bytes) -> NDArray[np.uint8]:
         """An image file's content as (H, W, 3) uint8 RGB.

@@ -30,6 +30,7 @@ from .keys import (
     flight_key,
     image_key,
     view_of,
+    waiting_key,
 )
 from .redis_connection import as_bytes, redis_errors_translated
 
@@ -186,6 +187,9 @@ class EmbeddingClient:
                     pipe.set(image_key(view), image, ex=IMAGE_TTL_S)
                     job_id = str(uuid4())
                     pipe.set(flight, job_id, ex=IMAGE_TTL_S)
+                    if priority == INTERACTIVE:
+                        pipe.rpush(waiting_key(self._identity), view)
+                        pipe.expire(waiting_key(self._identity), IMAGE_TTL_S)
                     job = enqueue_job(
                         self._redis,
                         priority,

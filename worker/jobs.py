@@ -4,20 +4,40 @@ import hashlib
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 from uuid import uuid4
 
+import numpy as np
+from numpy.typing import NDArray
 from redis import Redis
 
-from core import ImageEmbedding, Tile
+from core import ImageEmbedding, ImageError, Tile
 
 from .context import WorkerContext, current_context
 from .embedding_cache import RedisEmbeddingCache
 from .errors import EncodeFailed
-from .keys import IMAGE_TTL_S, embedding_key, flight_key, image_key, view_of
-from .redis_connection import as_bytes
+from .keys import (
+    IMAGE_TTL_S,
+    embedding_key,
+    flight_key,
+    image_key,
+    parse_view,
+    view_of,
+    waiting_key,
+)
+from .redis_connection import as_bytes, as_text
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class _ReadView:
+    """What is encoded, read."""
+
+    view: str
+    rgb: NDArray[np.uint8]
 
 
 def encode_image(
@@ -25,7 +45,9 @@ def encode_image(
 ) -> dict[str, float]:
     """Encode the image under ``image_key`` and put its embedding into the cache.
 
-    Safe to repeat: an embedding that is there already is not made again.
+    Safe to repeat: an embedding that is there already is not made again. Where the device encodes
+    several images as fast as one, those that others wait for are encoded along with it; their jobs
+    find their embeddings there.
 
     Args:
         image_sha256: of the image file.
@@ -44,6 +66,8 @@ def encode_image(
     redis, predictor = context.redis, context.predictor
     part = Tile(*tile) if tile else None
     view = view_of(image_sha256, part)
+    # No worker is to encode along what this one has begun.
+    redis.lrem(waiting_key(model_identity), 0, view)
     try:
         if model_identity != predictor.embedding_identity:
             raise EncodeFailed(
@@ -97,19 +121,45 @@ def _encode(
 ) -> dict[str, float]:
     """Read, encode, store; milliseconds of each."""
     moments = [time.perf_counter()]
-    rgb = context.read_image(content)
-    part = tile.crop(rgb) if tile else rgb
+    views = [_read(context, view, content, tile), *_read_waiting(context)]
     moments.append(time.perf_counter())
-    (embedding,) = context.encode([part])
+    embeddings = context.encode([one.rgb for one in views])
     moments.append(time.perf_counter())
-    keep_embedding(context, view, embedding)
+    for one, embedding in zip(views, embeddings, strict=True):
+        keep_embedding(context, one.view, embedding)
     moments.append(time.perf_counter())
     spent_ms = [1000 * (after - before) for before, after in pairwise(moments)]
     logger.info(
-        "encoded image=%.12s tile=%s size_hw=%s read_ms=%.1f encode_ms=%.1f store_ms=%.1f",
-        view, view.partition("@")[2] or "whole", embedding.original_size_hw, *spent_ms,
+        "encoded image=%.12s tile=%s size_hw=%s images=%d read_ms=%.1f encode_ms=%.1f "
+        "store_ms=%.1f",
+        view, view.partition("@")[2] or "whole", embeddings[0].original_size_hw, len(views),
+        *spent_ms,
     )  # fmt: skip
     return dict(zip(("read", "encode", "store"), spent_ms, strict=True))
+
+
+def _read(context: WorkerContext, view: str, content: bytes, tile: Tile | None) -> _ReadView:
+    rgb = context.read_image(content)
+    return _ReadView(view, tile.crop(rgb) if tile else rgb)
+
+
+def _read_waiting(context: WorkerContext) -> list[_ReadView]:
+    """Other views that callers wait for, as many as fit into a batch."""
+    if context.images_at_once == 1:
+        return []
+    key = waiting_key(context.predictor.embedding_identity)
+    popped: Any = context.redis.lpop(key, context.images_at_once - 1) or []
+    found = []
+    for view in map(as_text, popped):
+        content = as_bytes(context.redis.get(image_key(view)))
+        if content is None:
+            continue
+        try:
+            found.append(_read(context, view, content, parse_view(view)[1]))
+        except (ImageError, ValueError) as error:
+            # Its own job says so to whoever asked.
+            logger.info("not encoded along image=%.12s reason=%s", view, type(error).__name__)
+    return found
 
 
 def _take_image(redis: Redis, view: str) -> bytes:

@@ -3,6 +3,7 @@
     esam:embedding:<model identity>:<view>     header + raw array   (embedding_codec)
     esam:flight:<model identity>:<view>        id of the job that is encoding it
     esam:image:<view>                          the image file on its way to a worker
+    esam:waiting:<model identity>              list of views whose interactive jobs wait
     esam:alias:<sha256 of URL and validators>  sha256 of the image that URL served
     esam:counters                              what all processes counted  (counters)
 
@@ -40,6 +41,19 @@ def view_of(image_sha256: str, tile: Tile | None = None) -> str:
     return f"{image_sha256}@{tile.x0_px},{tile.y0_px},{tile.width_px},{tile.height_px}"
 
 
+def parse_view(view: str) -> tuple[str, Tile | None]:
+    """SHA-256 and tile of what ``view_of`` made.
+
+    Raises:
+        ValueError: it is no view.
+    """
+    image_sha256, _, tile = view.partition("@")
+    if not tile:
+        return image_sha256, None
+    x0, y0, width, height = map(int, tile.split(","))
+    return image_sha256, Tile(x0, y0, width, height)
+
+
 def embedding_key(model_identity: str, view: str) -> str:
     """Key of a view's embedding by one model."""
     return f"esam:embedding:{model_identity}:{view}"
@@ -53,6 +67,11 @@ def flight_key(model_identity: str, view: str) -> str:
 def image_key(view: str) -> str:
     """Key of the image file that a job is to encode a view of."""
     return f"esam:image:{view}"
+
+
+def waiting_key(model_identity: str) -> str:
+    """Key of the list of views that callers wait for and no worker has begun."""
+    return f"esam:waiting:{model_identity}"
 
 
 def alias_key(alias: str) -> str:

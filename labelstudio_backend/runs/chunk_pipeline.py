@@ -56,7 +56,6 @@ _IN_FLIGHT = 24
 _TASKS_A_LOOK = 8
 _READERS = 4
 _POSTERS = 2
-_GPU_BATCH = 8
 # Two, not one a core: a click waits for the encodes in hand, and they are slower side by side.
 _CPU_ENCODERS = 2
 _NO_MASK = "no_mask"
@@ -104,7 +103,7 @@ class ChunkPipeline:
         self._images = images
         self._outcomes = outcomes
         is_cpu = context.predictor.device.type == "cpu"
-        self._batch_size = 1 if is_cpu else _GPU_BATCH
+        self._batch_size = context.images_at_once
         self._encoder_count = _CPU_ENCODERS if is_cpu else 1
 
     def label(self, task_ids: Sequence[int], should_stop: Callable[[], bool]) -> list[int]:

@@ -6,8 +6,10 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 LABEL_STUDIO := .e2e/label-studio
 PROMETHEUS := .e2e/prometheus
+# Tests of what comes from outside, beside the HTTP surface.
+PROPERTIES := tests/core/test_image.py
 
-.PHONY: help install demo run test e2e lint format lock bench clean
+.PHONY: help install demo run test fuzz e2e lint format lock bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -31,6 +33,9 @@ run: install  ## the whole stack, staying up; prints the URL to paste into Label
 
 test: install  ## all tests, with a real Redis and real workers
 	$(BIN)/python -m pytest --ignore=tests/e2e
+
+fuzz: install  ## twenty thousand broken requests and files, others on each run; a quarter of an hour
+	$(BIN)/python -m pytest --hypothesis-profile=fuzz --timeout=3600 tests/fuzz $(PROPERTIES)
 
 e2e: install $(LABEL_STUDIO)/.installed $(PROMETHEUS)/.installed  ## with a real Label Studio and a real browser (Debian: apt-get install chromium)
 	$(BIN)/python -m pytest tests/e2e

@@ -15,6 +15,7 @@ from worker import WorkerError
 from .basic_auth import BasicAuth
 from .errors import BackendError, Superseded, is_fault, translate_error
 from .http_bodies import ReadBody, make_answer, parse_body, read_bounded
+from .openapi import describe_bodies
 from .operator_routes import add_operator_routes
 from .play import Playground, add_play_routes
 from .prediction_service import PredictionService
@@ -72,6 +73,7 @@ def create_app(
     if playground is not None:
         add_play_routes(app, playground, read_body, settings.image_max_bytes)
     _add_operator_routes(app, service, settings, observer)
+    describe_bodies(app, has_login=settings.basic_auth_user is not None)
     if settings.label_studio_api_key is not None and settings.label_studio_url is None:
         logger.warning("LABEL_STUDIO_API_KEY is sent nowhere, because LABEL_STUDIO_URL is not set")
     return app

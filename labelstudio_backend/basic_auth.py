@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
 
@@ -28,7 +29,7 @@ class BasicAuth:
 
     def __init__(self, app: ASGIApp, user: str, password: str, answer_error: AnswerError) -> None:
         self._app = app
-        self._login = f"{user}:{password}".encode()
+        self._login = _digest(f"{user}:{password}".encode())
         self._answer_error = answer_error
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,5 +52,10 @@ class BasicAuth:
             login = base64.b64decode(encoded, validate=True)
         except (binascii.Error, ValueError):
             login = b""
-        # Compared whole and in constant time: the answer's delay tells nothing of the password.
-        return hmac.compare_digest(login, self._login) and scheme.lower() == "basic"
+        # Digests, compared in constant time: the answer's delay tells neither the login nor its
+        # length.
+        return hmac.compare_digest(_digest(login), self._login) and scheme.lower() == "basic"
+
+
+def _digest(login: bytes) -> bytes:
+    return hashlib.sha256(login).digest()

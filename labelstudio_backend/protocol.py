@@ -15,9 +15,12 @@ from pydantic import (
     Field,
     FiniteFloat,
     GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     OnErrorOmit,
     SecretStr,
+    WithJsonSchema,
 )
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 Percent = FiniteFloat
@@ -103,6 +106,11 @@ class _Unreadable:
         inner = handler(source)
         return core_schema.with_default_schema(inner, default=self.instead, on_error="default")
 
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return handler(schema) | {"description": "Anything else reads as missing."}
+
 
 class StoredRegion(ContextRegion):
     """A region that lies in a task, of whatever kind; what is malformed in it reads as missing."""
@@ -159,7 +167,9 @@ def _project_key(value: object) -> object:
     return str(value) if isinstance(value, int | float) else value
 
 
-ProjectKey = Annotated[str, BeforeValidator(_project_key)]
+ProjectKey = Annotated[
+    str, BeforeValidator(_project_key), WithJsonSchema({"type": ["string", "number"]})
+]
 """``"<id>.<unix time of creation>"``; the time tells apart projects that share a reused id."""
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from numpy.typing import NDArray
 from redis import Redis
 
@@ -14,6 +15,11 @@ from esam.redis_server import PrivateRedis
 from worker import connect_redis
 
 from .worker_processes import StartWorker, WorkerProcesses
+
+# The same cases on each run: what goes red is what was changed. `make fuzz` looks for new ones.
+settings.register_profile("same", derandomize=True, deadline=None, print_blob=True)
+settings.register_profile("fuzz", deadline=None, print_blob=True, max_examples=1_000)
+settings.load_profile("same")
 
 
 @pytest.fixture(scope="session")

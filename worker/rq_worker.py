@@ -5,6 +5,7 @@ for each job, and cannot be used with CUDA. But it beats once a job, so that RQ 
 one alive until the job's timeout is over. This one beats all the time, from a thread.
 """
 
+import logging
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,9 +20,14 @@ from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 
+from core import EfficientSAMError
+
+from .errors import WorkerError
 from .keys import QUEUES
 from .known_jobs import JobFunction, make_job_class
 from .request_id import REQUEST_ID_FIELD, choose_request_id, working_for
+
+logger = logging.getLogger(__name__)
 
 _BEAT_EVERY_S = 5.0
 # How soon after its last beat a worker counts as dead. A busy machine may delay a beat.
@@ -84,6 +90,14 @@ class EncodeWorker(SimpleWorker):
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
         """How long a job without a beat counts as alive, seconds."""
         return _ALIVE_FOR_S
+
+    def handle_exception(self, job: Job, *exc_info: Any) -> None:
+        """Log why a job failed: what was foreseen in one line, anything else with its traceback."""
+        error = exc_info[1]
+        if isinstance(error, EfficientSAMError | WorkerError):
+            logger.warning("job failed id=%s reason=%.2000r", job.id, str(error))
+        else:
+            logger.error("job failed id=%s", job.id, exc_info=error)
 
     def handle_job_failure(self, job: Job, queue: Queue, *args: Any, **kwargs: Any) -> None:
         """A job that raised is over: it would raise again. Retries are for dead workers' jobs."""

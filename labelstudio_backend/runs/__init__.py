@@ -2,7 +2,7 @@
 
 from .run import Run, RunOptions, RunProgress, RunState
 from .run_jobs import work_on_chunk
-from .run_routes import AccountRequest, add_run_routes, describe_run
+from .run_routes import AccountRequest, StartRequest, add_run_routes, describe_run
 from .run_service import RunService
 from .run_store import RunStore
 
@@ -14,6 +14,7 @@ __all__ = [
     "RunService",
     "RunState",
     "RunStore",
+    "StartRequest",
     "add_run_routes",
     "describe_run",
     "work_on_chunk",

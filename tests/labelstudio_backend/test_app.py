@@ -12,8 +12,10 @@ from urllib.parse import quote
 import httpx
 import pytest
 from pydantic import SecretStr
+from redis import Redis
 
 from core import ImageEmbedding, Predictor
+from labelstudio_backend import BackendSettings, Projects, ProjectWork
 from worker import EncodeTimeout
 
 from .answers import DOG, the_error, the_prediction
@@ -122,6 +124,37 @@ def test_a_login_is_asked_of_everything_but_health(run_backend: RunBackend) -> N
     for header in ("Basic", "Basic %%%", "Bearer c3R1ZGlv", "Token studio:pässword"):
         response = backend.client.get("/versions", headers=[(b"Authorization", header.encode())])
         assert response.status_code == 401
+
+
+def test_no_route_is_open_to_who_has_no_login_but_liveness(
+    run_backend: RunBackend, redis: Redis, predictor: Predictor
+) -> None:
+    backend = run_backend(
+        work=ProjectWork(redis, predictor, BackendSettings(), Projects()),
+        basic_auth_user="studio",
+        basic_auth_pass=SecretStr("password"),
+    )
+    document = backend.client.get("/openapi.json", auth=("studio", "password")).json()
+    assert document["security"] == [{"login": []}]
+    routes = [(method, path) for path, calls in document["paths"].items() for method in calls]
+    assert {path for _, path in routes} >= {"/predict", "/runs", "/metrics", "/versions"}
+    for method, path in routes:
+        call = document["paths"][path][method]
+        is_open = call.get("security") == []
+        assert is_open == (path == "/health")
+        status = backend.client.request(method, path.replace("{run_id}", "x")).status_code
+        assert status == (200 if is_open else 401), (method, path)
+
+
+@pytest.mark.parametrize(
+    "path", ["/health/", "//health", "/health/../versions", "/HEALTH", "/health%2f", "/health;x"]
+)
+def test_only_liveness_itself_is_open(run_backend: RunBackend, path: str) -> None:
+    backend = run_backend(basic_auth_user="studio", basic_auth_pass=SecretStr("password"))
+    host, port = backend.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as connection:  # as written, not normalised
+        connection.sendall(f"GET {path} HTTP/1.0\r\nHost: x\r\n\r\n".encode())
+        assert connection.recv(100).split()[1] == b"401"
 
 
 def test_health_is_answered_at_once_while_every_thread_waits_for_an_embedding(

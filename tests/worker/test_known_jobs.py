@@ -22,9 +22,11 @@ from rq.results import Result
 from rq.serializers import JSONSerializer
 
 from core import Predictor
-from worker import INTERACTIVE, EmbeddingClient, JobRefused
+from worker import INTERACTIVE, EmbeddingClient, EncodeFailed, JobRefused
 from worker.job_queue import get_queue
 from worker.known_jobs import make_job_class
+
+from ..worker_processes import StartWorker
 
 ENCODE = "worker.jobs.encode_image"
 
@@ -178,6 +180,18 @@ def test_a_known_function_is_found_by_the_name_it_is_enqueued_under(redis: Redis
     other = known.create(embedding_identity_of, connection=redis, serializer=JSONSerializer)
     with pytest.raises(JobRefused):
         _ = other.func
+
+
+def test_a_failure_that_was_foreseen_is_one_line_of_the_workers_log(
+    redis: Redis, predictor: Predictor, start_worker: StartWorker, capfd: pytest.CaptureFixture[str]
+) -> None:
+    start_worker()
+    with pytest.raises(EncodeFailed, match="not an image"):
+        EmbeddingClient(redis, predictor.embedding_identity).get_or_encode(b"<html>")
+    log = capfd.readouterr().err
+    assert "job failed id=" in log
+    assert "not an image that can be read: 6 bytes, a web page" in log
+    assert "Traceback" not in log
 
 
 def embedding_identity_of(redis: Redis) -> str:

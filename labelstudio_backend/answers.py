@@ -1,0 +1,166 @@
+"""What the service answers, as ``/openapi.json`` describes it.
+
+Answers are written without these models, since masks are long; tests hold answers against them.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Count = Annotated[int, Field(ge=0)]
+
+
+class Answer(BaseModel):
+    """Nothing is in an answer that is not written down here."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class ErrorAnswer(Answer):
+    """Anything that is no success.
+
+    Attributes:
+        error: stable name for programs.
+        detail: what, the value, and what to do; for people.
+    """
+
+    error: str
+    detail: str
+
+
+class HealthAnswer(Answer):
+    """Of ``/health``."""
+
+    status: Literal["UP"]
+    model_class: str
+    model_version: str
+
+
+class VersionsAnswer(Answer):
+    """Of ``/versions``."""
+
+    versions: tuple[str, ...]
+
+
+class SetupAnswer(Answer):
+    """Of ``/setup``."""
+
+    model_version: str
+
+
+class ValidateAnswer(Answer):
+    """Of ``/validate``.
+
+    Attributes:
+        is_valid: whether there are no problems.
+        problems: one sentence each.
+    """
+
+    is_valid: bool
+    problems: tuple[str, ...]
+
+
+class WebhookAnswer(Answer):
+    """Of ``/webhook``."""
+
+    status: Literal["ok"]
+
+
+class PredictionAnswer(Answer):
+    """A prediction of one task.
+
+    Attributes:
+        result: Label Studio's regions.
+        score: the mean of its masks'.
+        model_version: what predicted it.
+    """
+
+    result: Annotated[tuple[dict[str, Any], ...], Field(min_length=1)]
+    score: Annotated[float, Field(ge=0, le=1)]
+    model_version: str
+
+
+class PredictAnswer(Answer):
+    """Of ``/predict``.
+
+    Attributes:
+        results: one entry a task, in order, an empty list where there is no prediction; nothing at
+            all when the tasks are done in the background.
+    """
+
+    results: tuple[
+        PredictionAnswer | Annotated[tuple[PredictionAnswer, ...], Field(max_length=0)], ...
+    ]
+
+
+class RunAnswer(Answer):
+    """A run over the tasks of a project; times are ISO 8601."""
+
+    id: str
+    project: int
+    project_title: str
+    label_studio_url: str
+    model_version: str
+    prompts: Literal["regions", "everything", "file"]
+    state: Literal["planning", "running", "finished", "cancelled", "stopped"]
+    reason: str | None
+    created_at: str
+    finished_at: str | None
+    total: Count
+    done: Count
+    skipped: Count
+    already_predicted: Count
+    failed: Count
+    rate_per_s: float | None
+    time_left_s: float | None
+
+
+class RunsAnswer(Answer):
+    """Of ``/runs``, newest first."""
+
+    runs: tuple[RunAnswer, ...]
+
+
+class PlannedProject(Answer):
+    """The project that an order is about."""
+
+    id: int
+    title: str
+
+
+class RunPlanAnswer(Answer):
+    """Of ``POST /runs`` with ``dry_run``."""
+
+    project: PlannedProject
+    model_version: str
+    tasks: Count
+    already_predicted: Count
+    to_predict: Count
+
+
+class PredictedAnswer(Answer):
+    """Ids of the tasks that a run gave a prediction."""
+
+    tasks: tuple[int, ...]
+
+
+class TaskFailure(Answer):
+    """A task that could not be predicted."""
+
+    task: int
+    reason: str
+
+
+class FailuresAnswer(Answer):
+    """Of ``/runs/{run_id}/failures``."""
+
+    failures: tuple[TaskFailure, ...]
+
+
+class WarmAnswer(Answer):
+    """Of ``/warm``: tasks of the project by what became of their images."""
+
+    project: int
+    queued: Count
+    already_warm_or_queued: Count
+    total: Count

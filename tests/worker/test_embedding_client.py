@@ -375,7 +375,7 @@ def test_every_key_of_ours_but_the_counters_expires_and_no_queue_key_does(
 ) -> None:
     with pytest.raises(EncodeTimeout):
         client.get_or_encode(png, timeout_s=0.1)
-    assert kinds_of(redis.keys("esam:*")) == {"flight", "image"}
+    assert kinds_of(redis.keys("esam:*")) == {"flight", "image", "waiting"}
     assert redis.ttl("rq:queue:interactive") == -1
     start_worker()
     client.get_or_encode(png, timeout_s=60)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import distance_transform_edt  # type: ignore[import-untyped]
+from torch import Tensor
 
 from training.prompts import NEGATIVE_LABEL, PADDING_LABEL, POINT_LABEL, SLOTS
 
@@ -20,6 +21,47 @@ _LEAST_DEPTH = 1.0
 
 _MIDDLE = 0.5
 """Clicks fall where an error is at least so deep, of its greatest depth."""
+
+
+def correct_answers(
+    rng: np.random.Generator,
+    points: npt.NDArray[np.float32],
+    labels: npt.NDArray[np.int64],
+    logits: Tensor,
+    iou: Tensor,
+    truth: BoolArray,
+    image_px: int,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    """Add a click to half of the prompts of a batch, where the answers to them are wrong.
+
+    Args:
+        rng: source of every choice.
+        points: (B, Q, 6, 2) model-input pixels, (x, y).
+        labels: (B, Q, 6), padding last.
+        logits: (B, Q, 3, T, T), what the model says to them.
+        iou: (B, Q, 3), which of it the model prefers.
+        truth: (B, Q, T, T).
+        image_px: side of the model input.
+
+    Returns:
+        New points and labels.
+    """
+    masks = (choose_candidates(logits, iou) >= 0).flatten(0, 1).cpu().numpy()
+    corrected = correct_prompts(
+        rng,
+        points.reshape(-1, *points.shape[2:]),
+        labels.reshape(-1, *labels.shape[2:]),
+        masks,
+        truth.reshape(masks.shape),
+        image_px,
+    )
+    return corrected[0].reshape(points.shape), corrected[1].reshape(labels.shape)
+
+
+def choose_candidates(logits: Tensor, iou: Tensor) -> Tensor:
+    """Of (B, Q, 3, T, T) logits those of the highest of (B, Q, 3) predicted IoU, (B, Q, T, T)."""
+    best = iou.argmax(dim=2)[..., None, None, None].expand(-1, -1, 1, *logits.shape[3:])
+    return logits.gather(2, best).squeeze(2)
 
 
 def correct_prompts(

@@ -23,7 +23,7 @@ from training.affinity import AffinityHead, affinity_loss
 from training.attention import WrittenOutAttention
 from training.batches import Batch, BatchRecipe, BatchStream
 from training.configuration import TrainingConfig
-from training.corrections import correct_prompts
+from training.corrections import correct_answers
 from training.initialisation import initialise_encoder
 from training.losses import LossTerms, candidate_loss
 from training.prompts import BOX_TOP_LEFT_LABEL
@@ -221,18 +221,10 @@ class Trainer:
                 logits, iou = self._decode(
                     embedding, self._to_device(points), self._to_device(labels)
                 )
-            best = iou.argmax(dim=2)[..., None, None, None].expand(-1, -1, 1, *logits.shape[3:])
-            masks = (logits.gather(2, best)[:, :, 0] >= 0).flatten(0, 1).cpu().numpy()
-            truth = batch.truth.reshape(masks.shape) >= _HALF_COVERED
-            corrected = correct_prompts(
-                rng,
-                points.reshape(-1, *points.shape[2:]),
-                labels.reshape(-1, *labels.shape[2:]),
-                masks,
-                truth,
-                self.recipe.image_px,
+            truth = batch.truth >= _HALF_COVERED
+            points, labels = correct_answers(
+                rng, points, labels, logits, iou, truth, self.recipe.image_px
             )
-            points, labels = corrected[0].reshape(points.shape), corrected[1].reshape(labels.shape)
         return self._to_device(points), self._to_device(labels)
 
     def _to_device(self, array: npt.NDArray[Any]) -> Tensor:

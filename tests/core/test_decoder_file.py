@@ -7,36 +7,19 @@ import torch
 from numpy.typing import NDArray
 
 from core import (
-    MODELS,
-    Architecture,
     CheckpointError,
     EfficientSAM,
     Predictor,
     Prompt,
     build_decoder,
-    build_model,
     load_predictor,
     read_decoder,
     write_decoder,
 )
-from core.checkpoint import Checkpoint
-from core.registry import PyramidEncoder
+
+from .small_models import PLAIN, PYRAMID, make_small_predictor
 
 CLICK = Prompt(points=[[80, 60]])
-PLAIN = MODELS["nano"].architecture
-PYRAMID = replace(
-    PLAIN,
-    encoder=PyramidEncoder(widths=(8, 8, 16, 16), blocks=(1, 1), depth=1, heads=2),
-    has_negative_points=True,
-)
-
-
-def make_predictor(architecture: Architecture) -> Predictor:
-    torch.manual_seed(0)
-    spec = replace(MODELS["nano"], architecture=architecture)
-    model = build_model(architecture).eval()
-    device = torch.device("cpu")
-    return Predictor(Checkpoint(spec, Path("none")), model, "0" * 64, device, torch.float32)
 
 
 def shift_logits(decoder: EfficientSAM) -> EfficientSAM:
@@ -49,7 +32,7 @@ def shift_logits(decoder: EfficientSAM) -> EfficientSAM:
 
 @pytest.fixture(scope="module", params=[PLAIN, PYRAMID], ids=["plain", "pyramid"])
 def base(request: pytest.FixtureRequest) -> Predictor:
-    return make_predictor(request.param)
+    return make_small_predictor(request.param)
 
 
 def test_another_decoder_answers_from_the_same_embedding(
@@ -71,7 +54,7 @@ def test_a_decoder_written_and_read_again_answers_as_before(
     base: Predictor, photo_like: NDArray[np.uint8]
 ) -> None:
     content = write_decoder(base.copy_decoder(), base.embedding_identity)
-    assert len(content) < 4 * 2**20
+    assert len(content) < 2**20
     embedding = base.encode(photo_like)
     expected = base.decode(embedding, CLICK).low_res_logits
     ours = base.with_decoder(content).decode(embedding, CLICK).low_res_logits
@@ -118,7 +101,7 @@ def test_a_decoder_of_another_encoder_is_refused(base: Predictor) -> None:
 
 
 def test_a_decoder_of_another_shape_is_refused(base: Predictor) -> None:
-    other = build_decoder(replace(base.architecture, decoder_mlp_width=64))
+    other = build_decoder(replace(base.architecture, decoder_mlp_width=96))
     with pytest.raises(CheckpointError, match="size mismatch"):
         base.with_decoder(write_decoder(other, base.embedding_identity))
 

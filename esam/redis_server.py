@@ -47,22 +47,38 @@ class PrivateRedis:
             raise StackError("the private Redis is not running")
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the server that was started is still there."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self) -> None:
         """Start the server and wait until it answers.
 
         Raises:
             StackError: there is no redis-server, or it did not come up; the log's end is given.
         """
-        program = find_redis_server()
-        folder = self._folder = Path(tempfile.mkdtemp(prefix="esam-redis-"))
-        command = [program]
+        find_redis_server()
+        self._folder = Path(tempfile.mkdtemp(prefix="esam-redis-"))
+        self.revive()
+
+    def revive(self) -> None:
+        """Start the server on the socket that it had, empty; for one that died.
+
+        Raises:
+            StackError: it did not come up; the log's end is given.
+        """
+        folder = self._folder
+        if folder is None:
+            raise StackError("the private Redis was never started")
+        command = [find_redis_server()]
         for name, value in _make_options(folder, self._max_memory).items():
             command += [f"--{name}", value]
-        with (folder / _LOG).open("wb") as log_file:
+        with (folder / _LOG).open("ab") as log_file:
             self._process = start_process(command, log=log_file)
         deadline = time.monotonic() + _START_TIMEOUT_S
         while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if not self.is_running or time.monotonic() > deadline:
                 tail = (folder / _LOG).read_text(errors="replace")[-_LOG_TAIL_CHARACTERS:]
                 self.stop()
                 raise StackError(f"the private Redis did not start: {tail}")

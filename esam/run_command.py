@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from core import find_checkpoint
+from worker import WorkerSettings
 
 from .logs import configure_logging
 from .model_options import DeviceOption, ModelOption, WeightsOption, say_which_model
@@ -68,7 +69,10 @@ def run_stack(
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _raise_keyboard_interrupt)
     try:
-        with Stack(replace(config, environment=environment)) as stack:
+        config = replace(
+            config, environment=environment, drain_timeout_s=WorkerSettings().drain_timeout_s
+        )
+        with Stack(config) as stack:
             on_ready(stack.port)
             stack.wait()
     except KeyboardInterrupt:

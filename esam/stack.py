@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -18,15 +18,17 @@ from redis import Redis
 from rq import Worker
 
 from .errors import StackError
-from .processes import start_process, stop_process
+from .processes import start_process, stop_processes
 from .redis_server import PrivateRedis
+from .restart_pauses import RestartPauses
 
 _READY_TIMEOUT_S = 90.0
 _POLL_S = 0.05
 _LOG_TAIL_LINES = 12
 _WORKER = "worker-"
-_MAX_RESTARTS = 3
-_RESTART_WINDOW_S = 120.0
+_BACKEND = "backend"
+# What a process needs beside what it has in hand: unregister, close, exit.
+_EXIT_S = 10.0
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +44,7 @@ class StackConfig:
         redis_url: an existing Redis; None starts a private one.
         environment: settings handed to workers and backend on top of this process's own.
         log_folder: where each server writes its log; None lets them write to this terminal.
+        drain_timeout_s: how long a server that is told to stop may go on with what it has in hand.
     """
 
     port: int = 9090
@@ -50,6 +53,7 @@ class StackConfig:
     redis_url: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     log_folder: Path | None = None
+    drain_timeout_s: float = 20.0
 
 
 class Stack:
@@ -62,8 +66,11 @@ class Stack:
     def __init__(self, config: StackConfig) -> None:
         self._config = config
         self._exit = ExitStack()
+        self._redis: PrivateRedis | None = None
         self._children: dict[str, subprocess.Popen[bytes]] = {}
-        self._restarts: dict[str, list[float]] = {}
+        self._started_at: dict[str, float] = {}
+        self._due_at: dict[str, float] = {}
+        self._pauses = RestartPauses()
         self.port = config.port or _free_port()
         self.redis_url = config.redis_url or ""
 
@@ -94,37 +101,48 @@ class Stack:
         self._exit.close()
 
     def wait(self) -> None:
-        """Block while all servers run; a worker that dies is started anew.
+        """Block while the backend runs; workers and the private Redis are started anew.
 
         Raises:
-            StackError: the backend ended by itself, or a worker again and again.
+            StackError: the backend ended by itself.
         """
         while True:
+            if self._redis is not None and not self._redis.is_running:
+                logger.warning("Redis ended; starting it anew, without what it held")
+                self._redis.revive()
             for name in list(self._children):
-                if name.startswith(_WORKER) and self._children[name].poll() is not None:
-                    self._restart_worker(name)
-                self._check_running(name)
+                if name.startswith(_WORKER):
+                    self._keep_worker(name)
+                else:
+                    self._check_running(name)
             time.sleep(0.5)
 
-    def _restart_worker(self, name: str) -> None:
-        """Start a worker that died; its job is taken up by whoever is first."""
+    def _keep_worker(self, name: str) -> None:
+        """Start a worker that died, sooner or later; its job is taken up by whoever is first."""
+        code = self._children[name].poll()
+        if code is None:
+            return
         now = time.monotonic()
-        recent = [t for t in self._restarts.get(name, []) if now - t < _RESTART_WINDOW_S]
-        if len(recent) >= _MAX_RESTARTS:
-            return  # it is found dead right after, and named
-        self._restarts[name] = [*recent, now]
-        logger.warning("%s ended with exit code %s; starting it anew", name,
-                       self._children[name].returncode)  # fmt: skip
-        self._spawn(name, "worker")
+        if name not in self._due_at:
+            pause_s = self._pauses.next_s(name, now - self._started_at[name])
+            self._due_at[name] = now + pause_s
+            logger.warning(
+                "%s ended with exit code %s; starting it anew%s",
+                name, code, f" in {pause_s:g} s" if pause_s else "",
+            )  # fmt: skip
+        if now >= self._due_at[name]:
+            del self._due_at[name]
+            self._spawn(name, "worker")
 
     def _start(self) -> None:
         _refuse_taken_port(self._config.host, self.port)
         if not self.redis_url:
-            redis = self._exit.enter_context(PrivateRedis())
-            self.redis_url = redis.url
+            self._redis = self._exit.enter_context(PrivateRedis())
+            self.redis_url = self._redis.url
+        self._exit.callback(self._stop_children)
         for number in range(1, self._config.workers + 1):
             self._spawn(f"{_WORKER}{number}", "worker")
-        self._spawn("backend", "serve", "--port", str(self.port), "--host", self._config.host)
+        self._spawn(_BACKEND, "serve", "--port", str(self.port), "--host", self._config.host)
         self._wait_ready()
 
     def _spawn(self, name: str, *arguments: str) -> None:
@@ -134,16 +152,23 @@ class Stack:
             # long. Each worker has its share of the cores.
             share = max(1, count_cores() // self._config.workers)
             environment.setdefault("OMP_NUM_THREADS", str(share))
-        log = self._open_log(name)
-        child = start_process([sys.executable, "-m", "esam", *arguments], environment, log)
+        with self._open_log(name) as log:
+            child = start_process([sys.executable, "-m", "esam", *arguments], environment, log)
         self._children[name] = child
-        self._exit.callback(stop_process, child)
+        self._started_at[name] = time.monotonic()
 
-    def _open_log(self, name: str) -> IO[bytes] | None:
+    def _stop_children(self) -> None:
+        """The backend first: who waits there is answered by the workers. Then all these at once."""
+        workers = {name: self._children[name] for name in self._children if name != _BACKEND}
+        limit_s = self._config.drain_timeout_s + _EXIT_S
+        stop_processes([c for name, c in self._children.items() if name not in workers], limit_s)
+        stop_processes(list(workers.values()), limit_s)
+
+    def _open_log(self, name: str) -> AbstractContextManager[IO[bytes] | None]:
         if self._config.log_folder is None:
-            return None
+            return nullcontext()
         self._config.log_folder.mkdir(parents=True, exist_ok=True)
-        return self._exit.enter_context(self._log_path(name).open("ab"))
+        return self._log_path(name).open("ab")
 
     def _log_path(self, name: str) -> Path:
         return (self._config.log_folder or Path()) / f"{name}.log"

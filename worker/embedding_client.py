@@ -10,6 +10,7 @@ from dataclasses import astuple
 from uuid import uuid4
 
 from redis import Redis, WatchError
+from redis.exceptions import RedisError
 from rq import Worker
 from rq.job import Job, JobStatus
 from rq.results import Result
@@ -20,7 +21,7 @@ from . import jobs
 from .embedding_cache import EmbeddingCache, ProcessEmbeddingCache, RedisEmbeddingCache
 from .embedding_lookups import EmbeddingLookups, Place
 from .errors import EncodeFailed, EncodeTimeout, NoWorker
-from .job_queue import enqueue_job, find_unfinished_job, get_queue, is_more_urgent
+from .job_queue import enqueue_job, find_unfinished_job, is_more_urgent
 from .keys import (
     ALIAS_TTL_S,
     IMAGE_TTL_S,
@@ -32,13 +33,15 @@ from .keys import (
     view_of,
     waiting_key,
 )
-from .redis_connection import as_bytes, redis_errors_translated
+from .redis_connection import as_bytes, is_passing, redis_errors_translated
 
 logger = logging.getLogger(__name__)
 
 _JOB_TIMEOUT_S = 120
 _WAIT_SLICE_S = 5
-_NO_WORKER_GRACE_S = 10.0
+_NO_WORKER_GRACE_S = 30.0
+_REDIS_AWAY_S = 10.0
+_REDIS_PAUSE_S = 0.2
 _DEFAULT_PROCESS_CACHE_BYTES = 256 * 2**20
 
 
@@ -49,6 +52,8 @@ class EmbeddingClient:
         redis: the connection that cache and queues live on.
         model_identity: ``Predictor.embedding_identity`` of the decoder that will read them.
         process_cache_bytes: bound of the embeddings kept in this process.
+        no_worker_grace_s: how long a caller waits where there is no worker: one that is started
+            anew takes that long on a busy machine.
     """
 
     def __init__(
@@ -56,6 +61,7 @@ class EmbeddingClient:
         redis: Redis,
         model_identity: str,
         process_cache_bytes: int = _DEFAULT_PROCESS_CACHE_BYTES,
+        no_worker_grace_s: float = _NO_WORKER_GRACE_S,
     ) -> None:
         self._redis = redis
         self._identity = model_identity
@@ -63,6 +69,7 @@ class EmbeddingClient:
         self._shared: EmbeddingCache = RedisEmbeddingCache(redis)
         self._lookups = Counter[Place]()
         self._lookups_lock = threading.Lock()
+        self._no_worker_grace_s = no_worker_grace_s
 
     def find(self, image_sha256: str, tile: Tile | None = None) -> ImageEmbedding | None:
         """The embedding of an image, or of a tile of it, if it is in this process or in Redis.
@@ -215,16 +222,16 @@ class EmbeddingClient:
         """
         started = time.monotonic()
         while (remaining_s := deadline - time.monotonic()) > 0:
-            result = job.latest_result(timeout=max(1, round(min(remaining_s, _WAIT_SLICE_S))))
+            result = self._await_result(job, min(remaining_s, _WAIT_SLICE_S))
             if result is not None:
                 if result.type is not Result.Type.SUCCESSFUL:
                     raise EncodeFailed(_reason(result))
                 return result.return_value or {}
-            if _is_lost(self._redis, job):
-                logger.warning("job lost with its worker job=%s; it is made anew", job.id)
-                job.delete()
+            if not self._redis.exists(job.key):
+                logger.warning("job gone from Redis job=%s; it is made anew", job.id)
                 return {}
-            if time.monotonic() - started > _NO_WORKER_GRACE_S and not self.worker_count():
+            waited_s = time.monotonic() - started
+            if waited_s > self._no_worker_grace_s and not self.worker_count():
                 raise NoWorker(
                     "no worker is running, so the image cannot be encoded; "
                     "start one with `esam worker`"
@@ -234,11 +241,22 @@ class EmbeddingClient:
             "worker(s); they are busy or too slow: start more, or use a GPU"
         )
 
+    def _await_result(self, job: Job, timeout_s: float) -> Result | None:
+        """The job's result as soon as it is there, through a restart of Redis.
 
-def _is_lost(redis: Redis, job: Job) -> bool:
-    """Whether a job waits on no queue: its worker was killed in the moment it took it."""
-    is_waiting = job.get_status() is JobStatus.QUEUED
-    return is_waiting and get_queue(redis, job.origin).get_job_position(job) is None
+        Raises:
+            RedisError: Redis is not back after ``_REDIS_AWAY_S``.
+        """
+        away_since: float | None = None
+        while True:
+            try:
+                return job.latest_result(timeout=max(1, round(timeout_s)))
+            except RedisError as error:
+                now = time.monotonic()
+                away_since = now if away_since is None else away_since
+                if not is_passing(error) or now - away_since > _REDIS_AWAY_S:
+                    raise
+                time.sleep(_REDIS_PAUSE_S)
 
 
 def _waits_behind(job: Job, priority: str) -> bool:

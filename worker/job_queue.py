@@ -11,13 +11,13 @@ from rq.exceptions import NoSuchJobError
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
-from .keys import FAILED_JOB_TTL_S, FINISHED_JOB_TTL_S, QUEUES
+from .keys import FAILED_JOB_TTL_S, FINISHED_JOB_TTL_S, QUEUES, unfinished_jobs_key
 from .known_jobs import KnownJob
 from .request_id import REQUEST_ID_FIELD, current_request_id
 
 # A job is tried once more by another worker for each worker that dies over it, this many times.
 _LIVES = 3
-_ENDED = (JobStatus.FAILED, JobStatus.FINISHED, JobStatus.STOPPED, JobStatus.CANCELED)
+ENDED = (JobStatus.FAILED, JobStatus.FINISHED, JobStatus.STOPPED, JobStatus.CANCELED)
 
 
 def enqueue_job(
@@ -34,8 +34,8 @@ def enqueue_job(
 ) -> Job:
     """Put a job on a queue.
 
-    A job whose worker dies goes back to its queue; one that raises is over. It works for the
-    request that this thread works for.
+    A job whose worker dies goes back to its queue, until it has cost some workers' lives; one that
+    raises is over. It works for the request that this thread works for.
 
     Args:
         redis: where the queue is.
@@ -46,9 +46,11 @@ def enqueue_job(
         job_id: None makes one up.
         wait_at_most_s: dropped when no worker came to it in this time.
         is_at_front: before the jobs that wait already.
-        pipeline: commands are added to it instead of being sent.
+        pipeline: commands are added to its transaction instead of being sent.
     """
     request_id = current_request_id()
+    job_id = job_id or str(uuid4())
+    (redis if pipeline is None else pipeline).sadd(unfinished_jobs_key(queue), job_id)
     return get_queue(redis, queue).enqueue_call(
         function,
         args=tuple(arguments),
@@ -57,7 +59,7 @@ def enqueue_job(
         failure_ttl=FAILED_JOB_TTL_S,
         ttl=wait_at_most_s,
         description=getattr(function, "__name__", "job"),
-        job_id=job_id or str(uuid4()),
+        job_id=job_id,
         at_front=is_at_front,
         meta={REQUEST_ID_FIELD: request_id} if request_id else None,
         retry=Retry(_LIVES - 1, enqueue_at_front=True),
@@ -76,7 +78,7 @@ def find_unfinished_job(redis: Redis, job_id: str) -> Job | None:
         job = KnownJob.fetch(job_id, connection=redis, serializer=JSONSerializer)
     except NoSuchJobError:
         return None
-    return None if job.get_status() in _ENDED else job
+    return None if job.get_status() in ENDED else job
 
 
 def is_more_urgent(queue: str, than: str) -> bool:

@@ -3,7 +3,8 @@
 import hashlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -12,12 +13,14 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 from redis import Redis
+from redis.exceptions import RedisError
 
 from core import ImageEmbedding, ImageError, Tile
 
 from .context import WorkerContext, current_context
 from .embedding_cache import RedisEmbeddingCache
 from .errors import EncodeFailed
+from .image_lives import risking_a_life
 from .keys import (
     IMAGE_TTL_S,
     embedding_key,
@@ -27,7 +30,7 @@ from .keys import (
     view_of,
     waiting_key,
 )
-from .redis_connection import as_bytes, as_text
+from .redis_connection import as_bytes, as_text, is_passing
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +71,7 @@ def encode_image(
     view = view_of(image_sha256, part)
     # No worker is to encode along what this one has begun.
     redis.lrem(waiting_key(model_identity), 0, view)
-    try:
+    with _in_flight(redis, model_identity, view):
         if model_identity != predictor.embedding_identity:
             raise EncodeFailed(
                 f"this worker has the model {predictor.embedding_identity!r}, the backend asked "
@@ -77,10 +80,6 @@ def encode_image(
         if redis.exists(embedding_key(model_identity, view)):
             return {}
         return _encode(context, view, _take_image(redis, view), part)
-    finally:
-        # Whoever comes next finds the embedding, or starts a job of its own.
-        redis.delete(flight_key(model_identity, view))
-        redis.delete(image_key(view))
 
 
 def encode_here(context: WorkerContext, content: bytes, job_id: str | None = None) -> str:
@@ -116,15 +115,32 @@ def keep_embedding(context: WorkerContext, view: str, embedding: ImageEmbedding)
     RedisEmbeddingCache(context.redis, context.embedding_dtype).put(key, embedding)
 
 
+@contextmanager
+def _in_flight(redis: Redis, model_identity: str, view: str) -> Iterator[None]:
+    """Whoever comes after the body finds the embedding, or starts a job of its own.
+
+    A body that Redis failed is done again, and needs the image then.
+    """
+    keys = flight_key(model_identity, view), image_key(view)
+    try:
+        yield
+    except Exception as error:
+        if not (isinstance(error, RedisError) and is_passing(error)):
+            redis.delete(*keys)
+        raise
+    redis.delete(*keys)
+
+
 def _encode(
     context: WorkerContext, view: str, content: bytes, tile: Tile | None = None
 ) -> dict[str, float]:
     """Read, encode, store; milliseconds of each."""
     moments = [time.perf_counter()]
-    views = [_read(context, view, content, tile), *_read_waiting(context)]
-    moments.append(time.perf_counter())
-    embeddings = context.encode([one.rgb for one in views])
-    moments.append(time.perf_counter())
+    with risking_a_life(context.redis, context.predictor.embedding_identity, view):
+        views = [_read(context, view, content, tile), *_read_waiting(context)]
+        moments.append(time.perf_counter())
+        embeddings = context.encode([one.rgb for one in views])
+        moments.append(time.perf_counter())
     for one, embedding in zip(views, embeddings, strict=True):
         keep_embedding(context, one.view, embedding)
     moments.append(time.perf_counter())

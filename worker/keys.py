@@ -6,11 +6,14 @@
     esam:waiting:<model identity>              list of views whose interactive jobs wait
     esam:alias:<sha256 of URL and validators>  sha256 of the image that URL served
     esam:counters                              what all processes counted  (counters)
+    esam:deaths:<model identity>:<view>        workers that began to encode it and did not end
+    esam:jobs:<queue>                          ids of the queue's jobs that are not over
 
 A view is what is encoded: ``<image sha256>``, or ``<image sha256>@<x0>,<y0>,<width>,<height>`` for
 a tile of the image.
 
-All but the counters expire, so that ``volatile-lru`` may evict them and never the queues.
+All but the counters and the jobs expire, so that ``volatile-lru`` may evict them and never the
+queues.
 """
 
 import hashlib
@@ -30,6 +33,7 @@ COUNTERS_KEY: Final = "esam:counters"
 EMBEDDING_TTL_S: Final = 7 * 24 * 3600
 ALIAS_TTL_S: Final = 7 * 24 * 3600
 IMAGE_TTL_S: Final = 15 * 60
+DEATHS_TTL_S: Final = 3600
 FAILED_JOB_TTL_S: Final = 7 * 24 * 3600
 FINISHED_JOB_TTL_S: Final = 60
 
@@ -64,6 +68,11 @@ def flight_key(model_identity: str, view: str) -> str:
     return f"esam:flight:{model_identity}:{view}"
 
 
+def deaths_key(model_identity: str, view: str) -> str:
+    """Key that counts the workers that died over a view, one after the other."""
+    return f"esam:deaths:{model_identity}:{view}"
+
+
 def image_key(view: str) -> str:
     """Key of the image file that a job is to encode a view of."""
     return f"esam:image:{view}"
@@ -77,3 +86,8 @@ def waiting_key(model_identity: str) -> str:
 def alias_key(alias: str) -> str:
     """Key of a URL with its validators; hashed, since URLs may carry signatures."""
     return f"esam:alias:{hashlib.sha256(alias.encode()).hexdigest()}"
+
+
+def unfinished_jobs_key(queue: str) -> str:
+    """Key of the ids of a queue's jobs that are not over; a part of the queue, never evicted."""
+    return f"esam:jobs:{queue}"

@@ -20,6 +20,11 @@ from .errors import JobRefused
 logger = logging.getLogger(__name__)
 
 JobFunction = Callable[..., object]
+OnGivenUp = Callable[..., None]
+"""Called with a job's arguments when no worker survived it."""
+
+Jobs = Mapping[JobFunction, OnGivenUp | None]
+"""What a worker does, and what it does when a job of the kind is given up."""
 
 _FIELDS = frozenset(
     {

@@ -6,7 +6,13 @@ from typing import Any
 
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, RedisError
+from redis.exceptions import (
+    AuthenticationError,
+    ConnectionError,
+    OutOfMemoryError,
+    RedisError,
+    TimeoutError,
+)
 from redis.retry import Retry
 
 from .errors import RedisUnavailable
@@ -60,22 +66,32 @@ def redis_errors_translated(redis: Redis) -> Iterator[None]:
     """
     try:
         yield
-    except AuthenticationError as error:
-        raise RedisUnavailable(
-            f"Redis at {_address(redis)} refused the password; correct it in ESAM_REDIS_URL"
-        ) from error
     except RedisError as error:
-        raise explain_redis_error(error, f" at {_address(redis)}") from error
+        raise explain_redis_error(error, f" at {describe_address(redis)}") from error
+
+
+def is_passing(error: RedisError) -> bool:
+    """Whether the same may work when Redis is back; a refusal is none."""
+    away = isinstance(error, ConnectionError | TimeoutError)
+    return away and not isinstance(error, AuthenticationError)
 
 
 def explain_redis_error(error: RedisError, where: str = "") -> RedisUnavailable:
     """What an error of the client means; ``where`` is said after the name."""
+    if isinstance(error, AuthenticationError):
+        return RedisUnavailable(f"Redis{where} refused the password; correct it in ESAM_REDIS_URL")
+    if isinstance(error, OutOfMemoryError):
+        return RedisUnavailable(
+            f"Redis{where} is full, and nothing in it may be evicted: raise its maxmemory, and set "
+            "maxmemory-policy to volatile-lru"
+        )
     return RedisUnavailable(
         f"Redis{where} cannot be used ({type(error).__name__}: {error}); "
         "start it, or correct ESAM_REDIS_URL"
     )
 
 
-def _address(redis: Redis) -> str:
+def describe_address(redis: Redis) -> str:
+    """Where a client's Redis is, for people: without user and password."""
     options = redis.connection_pool.connection_kwargs
     return str(options.get("path") or f"{options.get('host')}:{options.get('port')}")

@@ -29,6 +29,8 @@ class WorkerSettings(BaseSettings):
             unset takes what suits the model.
         has_clicked_parts_only: whether, of a mask that was clicked, only the clicked parts stay;
             unset takes what suits the model.
+        drain_timeout_s: how long a process that was told to stop may go on with what it has in
+            hand, seconds.
     """
 
     model_config = SettingsConfigDict(
@@ -48,6 +50,7 @@ class WorkerSettings(BaseSettings):
         None, validation_alias="ESAM_MIN_PART_SHARE"
     )
     has_clicked_parts_only: bool | None = Field(None, validation_alias="ESAM_CLICKED_PARTS_ONLY")
+    drain_timeout_s: float = Field(20.0, validation_alias="ESAM_DRAIN_TIMEOUT_S", ge=0)
 
     def connect(self, is_patient: bool = True) -> Redis:
         """A client for the Redis of these settings.

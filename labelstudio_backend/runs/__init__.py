@@ -1,7 +1,7 @@
 """Whole projects: runs that workers carry out, task by task."""
 
 from .run import Run, RunOptions, RunProgress, RunState
-from .run_jobs import work_on_chunk
+from .run_jobs import stop_lost_run, work_on_chunk
 from .run_routes import AccountRequest, StartRequest, add_run_routes, describe_run
 from .run_service import RunService
 from .run_store import RunStore
@@ -17,5 +17,6 @@ __all__ = [
     "StartRequest",
     "add_run_routes",
     "describe_run",
+    "stop_lost_run",
     "work_on_chunk",
 ]

@@ -28,6 +28,10 @@ _DIED = (
     "a worker died over this task each of the last times; is the image too large for its "
     "memory? Look at the worker's log, then `esam runs retry-failed`"
 )
+_ALL_DIED = (
+    "every worker that took a piece of this run died over it; look at the workers' logs, then "
+    "`esam runs resume`"
+)
 
 
 def work_on_chunk(run_id: str, chunk_id: str) -> None:
@@ -65,6 +69,12 @@ def work_on_chunk(run_id: str, chunk_id: str) -> None:
         logger.exception("run stopped run=%s", run_id)
         reason = f"a fault of this service ({type(error).__name__}); the worker's log says more"
         store.stop(run_id, RunState.STOPPED, reason)
+
+
+def stop_lost_run(run_id: str, chunk_id: str) -> None:
+    """Stop a run one of whose chunks no worker survives: it would go on for ever."""
+    logger.error("run stopped run=%s chunk=%s: every worker died over it", run_id, chunk_id)
+    RunStore(current_context().redis, work_on_chunk).stop(run_id, RunState.STOPPED, _ALL_DIED)
 
 
 def _check_model(run: Run, context: WorkerContext) -> None:

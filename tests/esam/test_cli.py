@@ -149,12 +149,12 @@ def test_a_download_of_something_else_is_refused_with_both_ids_and_kept_out(
     assert list((tmp_path / "w").iterdir()) == []
 
 
-def test_a_worker_without_redis_says_what_to_set(
+def test_a_worker_with_a_malformed_redis_url_says_how_to_write_one(
     nano_weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("ESAM_REDIS_URL", "redis://127.0.0.1:1/0")
+    monkeypatch.setenv("ESAM_REDIS_URL", "localhost:6379")
     assert in_process("worker", "--model", "nano", "--weights", nano_weights) == 1
-    assert "start it, or correct ESAM_REDIS_URL" in capsys.readouterr().err
+    assert "write it like redis://localhost:6379/0" in capsys.readouterr().err
 
 
 def test_an_error_of_a_real_process_is_one_line_without_a_traceback() -> None:

@@ -2,7 +2,6 @@
 
 import io
 import itertools
-import os
 import signal
 import time
 from collections.abc import Iterator
@@ -16,11 +15,8 @@ from label_studio_sdk.converter.brush import decode_rle
 from PIL import Image
 from pydantic import SecretStr
 from redis import Redis
-from redis.exceptions import RedisError
 
 from core import Predictor
-from esam.processes import start_process, stop_process
-from esam.redis_server import PrivateRedis, find_redis_server
 from labelstudio_backend import LabelStudioAccount, ProjectMissing, RunConflict, RunMissing
 from labelstudio_backend.errors import LabelConfigInvalid, UnknownLabel
 from labelstudio_backend.runs import RunOptions, RunProgress, RunService, RunState
@@ -29,6 +25,7 @@ from labelstudio_backend.task_prompts import PromptSource
 from worker import BATCH, EmbeddingClient, as_text, connect_redis, count_waiting_jobs
 
 from ..label_studio_stand_in import LabelStudioStandIn
+from ..redis_process import RedisProcess
 from ..worker_processes import StartWorker, WorkerProcesses
 
 WIDTH_PX, HEIGHT_PX = 64, 48
@@ -211,46 +208,23 @@ def test_a_run_goes_on_when_redis_was_killed_and_comes_back_with_its_data(
     nano_weights: Path,
 ) -> None:
     task_ids = add_tasks(label_studio, 60, "Dog")
-    with PrivateRedis() as server:
+    with RedisProcess(keeps_data=True) as server:
         client = connect_redis(server.url)
-        client.config_set("appendonly", "yes")
         workers = WorkerProcesses(client, server.url, nano_weights)
         workers.start()
         runs = RunService(client, predictor)
         run = runs.start(1, account, RunOptions())
         wait_for_done(runs, run.id, 5)
-        os.kill(server.pid, signal.SIGKILL)
+        server.kill()
         time.sleep(1)  # long enough for the worker to notice
-        again = start_process(same_server(server), log=None)
+        server.start()
         try:
-            wait_for_redis(client)
             progress = wait_until_over(runs, run.id)
         finally:
             workers.stop()
-            stop_process(again)
             client.close()
     assert (progress.state, progress.done, progress.failed) == (RunState.FINISHED, 60, 0)
     assert_one_each(label_studio, task_ids, predictor)
-
-
-def same_server(server: PrivateRedis) -> list[str]:
-    """The command that starts the server again, on the same folder with its data."""
-    folder = Path(server.url.removeprefix("unix://").partition("?")[0]).parent
-    options = {"port": "0", "unixsocket": str(folder / "redis.sock"), "dir": str(folder)}
-    arguments = [text for name, value in options.items() for text in (f"--{name}", value)]
-    return [find_redis_server(), *arguments, "--appendonly", "yes", "--save", ""]
-
-
-def wait_for_redis(client: Redis) -> None:
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            client.ping()
-        except RedisError:
-            assert time.monotonic() < deadline, "Redis did not come back"
-            time.sleep(0.05)
-        else:
-            return
 
 
 def test_a_cancelled_run_stops_and_a_resumed_one_goes_on(

@@ -193,7 +193,7 @@ def test_a_stack_that_is_killed_takes_its_servers_with_it(nano_weights: Path) ->
 
 
 def find_server(pids: set[int], name: bytes) -> int:
-    (found,) = (p for p in pids if name in Path(f"/proc/{p}/cmdline").read_bytes().split(b"\0"))
+    (found,) = (p for p in pids if name in words_of(p))
     return found
 
 
@@ -220,6 +220,52 @@ def test_a_worker_that_dies_is_started_anew_and_clicks_work(nano_weights: Path) 
     children = before | running.descendants()
     assert running.stop(signal.SIGTERM) == 0
     assert alive(children) == set()
+
+
+@pytest.mark.timeout(300)
+def test_workers_that_die_again_and_again_and_a_redis_that_dies_end_no_stack(
+    nano_weights: Path,
+) -> None:
+    running = RunningStack(nano_weights)
+    children = running.descendants()
+    for _ in range(4):
+        worker = find_server(running.descendants(), b"worker")
+        os.kill(worker, signal.SIGKILL)
+        children |= wait_for_server(running, b"worker", instead_of=worker)
+    (redis,) = (pid for pid in running.descendants() if is_redis(pid))
+    os.kill(redis, signal.SIGKILL)
+    deadline = time.monotonic() + 60
+    while not any(is_redis(pid) for pid in running.descendants() - {redis}):
+        assert time.monotonic() < deadline, "no Redis was started"
+        time.sleep(0.1)
+    image = read_image(photo_path("coffee.png"))
+    assert httpx.post(f"{running.url}/predict", json=click(image, 9, 9), timeout=90).is_success
+    children |= running.descendants()
+    assert running.stop(signal.SIGTERM) == 0
+    assert alive(children) == set()
+
+
+def wait_for_server(running: RunningStack, name: bytes, instead_of: int) -> set[int]:
+    """All servers, once there is another one of this name."""
+    deadline = time.monotonic() + 60
+    while True:
+        found = running.descendants() - {instead_of}
+        if any(name in words_of(pid) for pid in found):
+            return found
+        assert time.monotonic() < deadline, f"no {name!r} was started"
+        time.sleep(0.1)
+
+
+def words_of(pid: int) -> list[bytes]:
+    """A process's command line; nothing of one that is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return []
+
+
+def is_redis(pid: int) -> bool:
+    return any(b"redis-server" in word for word in words_of(pid))
 
 
 def test_a_taken_port_is_said_before_anything_starts(

@@ -57,7 +57,7 @@ def test_workers_with_another_model_are_told_apart(
 ) -> None:
     backend = run_observed(run_backend, predictor, redis)
     for identity in (predictor.embedding_identity, "vitt-1234-p1"):
-        worker = EncodeWorker(redis, [], {"device": "cpu", "embedding_identity": identity})
+        worker = EncodeWorker(redis, {}, {"device": "cpu", "embedding_identity": identity})
         worker.register_birth()  # type: ignore[no-untyped-call]
         worker.heartbeat()
     metrics = read_metrics(backend)

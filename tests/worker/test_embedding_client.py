@@ -4,7 +4,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -50,7 +50,7 @@ def served_client(served_redis: Redis, predictor: Predictor) -> EmbeddingClient:
     return EmbeddingClient(served_redis, predictor.embedding_identity)
 
 
-def kinds_of(keys: list[bytes | str]) -> set[str]:
+def kinds_of(keys: Iterable[bytes | str]) -> set[str]:
     """The second word of our keys."""
     return {(k.decode() if isinstance(k, bytes) else k).split(":")[1] for k in keys}
 
@@ -164,7 +164,7 @@ def test_images_that_wait_are_encoded_along_with_the_first_in_one_batch(
             answers.append(pool.submit(client.get_or_encode, image, tile=part))
             while count_waiting_jobs(redis)[INTERACTIVE] < number:
                 time.sleep(0.01)
-        EncodeWorker(redis, [encode_image], {}).work(burst=True, logging_level="WARNING")
+        EncodeWorker(redis, {encode_image: None}, {}).work(burst=True, logging_level="WARNING")
         found = [answer.result() for answer in answers[:3]]
         with pytest.raises(EncodeFailed, match="not an image that can be read"):
             answers[3].result()
@@ -268,8 +268,9 @@ def test_no_answer_before_the_deadline_is_said_with_the_number_of_workers(
 
 
 def test_without_any_worker_the_caller_is_told_before_its_deadline(
-    client: EmbeddingClient, png: bytes
+    redis: Redis, predictor: Predictor, png: bytes
 ) -> None:
+    client = EmbeddingClient(redis, predictor.embedding_identity, no_worker_grace_s=1)
     with pytest.raises(NoWorker, match="esam worker"):
         client.get_or_encode(png, timeout_s=60)
 
@@ -375,11 +376,12 @@ def test_every_key_of_ours_but_the_counters_expires_and_no_queue_key_does(
 ) -> None:
     with pytest.raises(EncodeTimeout):
         client.get_or_encode(png, timeout_s=0.1)
-    assert kinds_of(redis.keys("esam:*")) == {"flight", "image", "waiting"}
-    assert redis.ttl("rq:queue:interactive") == -1
+    queue_keys = {b"rq:queue:interactive", b"esam:jobs:interactive"}
+    assert kinds_of(redis.keys("esam:*")) == {"flight", "image", "jobs", "waiting"}
+    assert {redis.ttl(key) for key in queue_keys} == {-1}
     start_worker()
     client.get_or_encode(png, timeout_s=60)
     client.save_alias("url", "ab" * 32)
-    ours = redis.keys("esam:*")
+    ours = set(redis.keys("esam:*")) - queue_keys
     assert kinds_of(ours) == {"embedding", "alias", "counters"}
     assert all(redis.ttl(key) > 0 for key in ours if key != b"esam:counters")

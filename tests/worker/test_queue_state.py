@@ -49,7 +49,7 @@ def test_a_clock_that_is_behind_gives_no_negative_age(redis: Redis) -> None:
 def test_jobs_that_failed_are_counted(redis: Redis, predictor: Predictor) -> None:
     set_context(WorkerContext(predictor, redis))
     enqueue_job(redis, PREFETCH, fail, (), timeout_s=5)
-    EncodeWorker(redis, [fail], {}).work(burst=True, logging_level="CRITICAL")
+    EncodeWorker(redis, {fail: None}, {}).work(burst=True, logging_level="CRITICAL")
     assert FailedJobRegistry(queue=get_queue(redis, PREFETCH)).count == 1
     assert read_queues(redis)[PREFETCH].failed == 1
 

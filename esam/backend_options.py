@@ -66,6 +66,22 @@ def label_studio_fields(url: str | None, token: str | None) -> dict[str, str | N
     }
 
 
+def need_label_studio(url: str | None, token: str | None) -> tuple[str, str]:
+    """URL and token, for a command that asks Label Studio itself.
+
+    Raises:
+        OptionInvalid: one is missing, or the URL is none.
+    """
+    fields = label_studio_fields(url, token)
+    base_url, key = fields["label_studio_url"], fields["label_studio_api_key"]
+    if base_url is None or key is None:
+        raise OptionInvalid(
+            "this command asks Label Studio itself: set LABEL_STUDIO_URL and "
+            "LABEL_STUDIO_API_KEY, or give --url and --token"
+        )
+    return base_url, key
+
+
 def say_command(backend_url: str, arguments: str) -> str:
     """A command to type next, on the same backend: ``esam runs watch 3f2a``."""
     known = (os.environ.get(_BACKEND_VARIABLE) or DEFAULT_URL).rstrip("/")

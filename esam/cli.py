@@ -38,6 +38,14 @@ COMMANDS = {
         "warm_command", "warm",
         "Encode the images of a project, so that the first click on each task is answered at once.",
     ),
+    "export": LazyCommand(
+        "export_command", "export",
+        "Write a project's masks as a dataset: COCO, YOLO segmentation, PNG or Pascal VOC.",
+    ),
+    "import-coco": LazyCommand(
+        "import_coco_command", "import_coco",
+        "Make a file of boxes for `esam prelabel` from COCO annotations.",
+    ),
     "status": LazyCommand(
         "status_command", "status",
         "The backend's model, Redis, cache, queues, workers and runs; and what failed lately.",

@@ -14,7 +14,7 @@ from .backend_options import (
     TokenOption,
     UrlOption,
     connect_backend,
-    label_studio_fields,
+    need_label_studio,
     say_command,
 )
 from .errors import OptionInvalid
@@ -42,13 +42,7 @@ def draw_gallery(
         show = say_command(client.url, f"runs show {run_id}")
     if not predicted:
         raise OptionInvalid(f"the run {run_id} has predicted no task so far; see `{show}`")
-    fields = label_studio_fields(url or run.label_studio_url, token)
-    base_url, key = fields["label_studio_url"], fields["label_studio_api_key"]
-    if base_url is None or key is None:
-        raise OptionInvalid(
-            "the pictures are read from Label Studio: set LABEL_STUDIO_URL and "
-            "LABEL_STUDIO_API_KEY, or give --url and --token"
-        )
+    base_url, key = need_label_studio(url or run.label_studio_url, token)
     from .run_gallery import make_account, make_gallery  # the other commands need no model
 
     with Progress(console=Console(stderr=True), transient=True) as progress:

@@ -13,15 +13,16 @@ from .errors import (
     RunMissing,
     TaskMissing,
 )
+from .image_name import find_file_name
 from .images import ImageFetcher
 from .job_resources import JobResources, set_job_resources
 from .label_config import LabelConfig, parse_label_config
 from .label_studio_account import LabelStudioAccount
-from .label_studio_answers import DrawnPrediction, Project
+from .label_studio_answers import DrawnPrediction, DrawnTask, Project
 from .label_studio_client import LabelStudioClient
 from .label_studio_session import LabelStudioSession
 from .labeled_task import LabeledTask, Prediction
-from .outputs import DrawnRegion, encode_brush_rle, read_drawn_regions
+from .outputs import DrawnRegion, encode_brush_rle, make_polygons, read_drawn_regions
 from .play import Playground, Sample
 from .prediction_service import PredictionService
 from .project_jobs import PROJECT_JOBS
@@ -44,6 +45,7 @@ __all__ = [
     "BoxPrompt",
     "DrawnPrediction",
     "DrawnRegion",
+    "DrawnTask",
     "EmbeddingSource",
     "ImageFetcher",
     "JobResources",
@@ -79,7 +81,9 @@ __all__ = [
     "clip_box",
     "create_app",
     "encode_brush_rle",
+    "find_file_name",
     "find_image_source",
+    "make_polygons",
     "parse_label_config",
     "read_drawn_regions",
     "set_job_resources",

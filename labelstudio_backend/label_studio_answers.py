@@ -155,6 +155,44 @@ class DrawnPrediction(StoredPrediction):
     result: tuple[dict[str, Any], ...] = ()
 
 
+class DrawnAnnotation(_Answer):
+    """An annotation with what it draws.
+
+    Attributes:
+        was_cancelled: whether the task was skipped with it.
+        updated_at: when it was last saved.
+        result: its regions as Label Studio keeps them.
+    """
+
+    id: int
+    was_cancelled: bool = False
+    updated_at: datetime | None = None
+    result: tuple[dict[str, Any], ...] = ()
+
+
+class DrawnTask(_Answer):
+    """A task with all that was drawn on it, masks included.
+
+    Attributes:
+        id: its number.
+        data: its fields by name.
+        annotations: what annotators submitted.
+        predictions: what models said.
+    """
+
+    id: int
+    data: dict[str, Any] = {}
+    annotations: tuple[DrawnAnnotation, ...] = ()
+    predictions: tuple[DrawnPrediction, ...] = ()
+
+
+class DrawnTaskRows(_Answer):
+    """A page of ``/api/tasks`` with all fields, and what is drawn as it is."""
+
+    tasks: tuple[DrawnTask, ...]
+    total: int
+
+
 class DrawnPredictions(RootModel[tuple[DrawnPrediction, ...]]):
     """Of ``/api/predictions``, with the regions."""
 

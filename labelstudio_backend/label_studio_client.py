@@ -8,6 +8,7 @@ from .errors import RequestInvalid
 from .label_studio_account import LabelStudioAccount
 from .label_studio_answers import (
     DrawnPrediction,
+    DrawnTask,
     Project,
     ProjectAnswer,
     TaskPage,
@@ -121,6 +122,17 @@ class LabelStudioClient:
             ProjectMissing: there is none of this id.
         """
         return self._tasks.find(project_id, task_ids)
+
+    def find_drawn_tasks(self, project_id: int, task_ids: Sequence[int]) -> list[DrawnTask]:
+        """Tasks with all that is drawn on them, masks included: some MB each.
+
+        Returns:
+            In the order of ``task_ids``, without those that do not exist (any more).
+
+        Raises:
+            ProjectMissing: there is none of this id.
+        """
+        return self._tasks.find_drawn(project_id, task_ids)
 
     def has_prediction(self, task_id: int, model_version: str) -> bool:
         """Whether a task has a prediction of a model version.

@@ -8,6 +8,8 @@ import httpx
 
 from .errors import ProjectMissing, RequestInvalid
 from .label_studio_answers import (
+    DrawnTask,
+    DrawnTaskRows,
     FullTaskRows,
     TaskPage,
     TaskRow,
@@ -44,7 +46,7 @@ _HIDDEN_COLUMNS = [
     "tasks:storage_filename",
 ]
 
-_RowsT = TypeVar("_RowsT", TaskRows, FullTaskRows)
+_RowsT = TypeVar("_RowsT", TaskRows, FullTaskRows, DrawnTaskRows)
 
 
 class TaskLists:
@@ -80,12 +82,14 @@ class TaskLists:
 
     def find(self, project_id: int, task_ids: Sequence[int]) -> list[Task]:
         """Whole tasks, in the order of their ids; ``LabelStudioClient.find_tasks``."""
-        params = {"fields": "all", **_ASK_NO_MODEL}
-        found: dict[object, Task] = {}
-        for start in range(0, len(task_ids), _FULL_TASKS_AT_ONCE):
-            chosen = task_ids[start : start + _FULL_TASKS_AT_ONCE]
-            for rows in self._select(project_id, chosen, FullTaskRows, {}, params):
-                found.update((task.id, task) for task in rows.tasks)
+        pages = self._select_whole(project_id, task_ids, FullTaskRows)
+        found: dict[object, Task] = {task.id: task for rows in pages for task in rows.tasks}
+        return [found[task_id] for task_id in task_ids if task_id in found]
+
+    def find_drawn(self, project_id: int, task_ids: Sequence[int]) -> list[DrawnTask]:
+        """The same with all masks; ``LabelStudioClient.find_drawn_tasks``."""
+        pages = self._select_whole(project_id, task_ids, DrawnTaskRows)
+        found = {task.id: task for rows in pages for task in rows.tasks}
         return [found[task_id] for task_id in task_ids if task_id in found]
 
     def _read_page(
@@ -119,6 +123,14 @@ class TaskLists:
     def _complete(self, row: TaskRow) -> frozenset[str]:
         versions = row.read_model_versions()
         return versions if versions is not None else self._find_model_versions(row.id)
+
+    def _select_whole(
+        self, project_id: int, task_ids: Sequence[int], form: type[_RowsT]
+    ) -> Iterator[_RowsT]:
+        params = {"fields": "all", **_ASK_NO_MODEL}
+        for start in range(0, len(task_ids), _FULL_TASKS_AT_ONCE):
+            chosen = task_ids[start : start + _FULL_TASKS_AT_ONCE]
+            yield from self._select(project_id, chosen, form, {}, params)
 
     def _select(
         self,

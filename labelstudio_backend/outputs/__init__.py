@@ -3,6 +3,7 @@
 from .brush import encode_brush_rle
 from .mask_regions import Region, make_regions
 from .output_tag import OutputTag, choose_output_tag, find_output_tags
+from .polygon import make_polygons
 from .region_masks import DrawnRegion, read_drawn_regions
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "choose_output_tag",
     "encode_brush_rle",
     "find_output_tags",
+    "make_polygons",
     "make_regions",
     "read_drawn_regions",
 ]

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterable
-from urllib.parse import parse_qs, unquote, urlsplit
 
+from ..image_name import find_file_name
 from ..protocol import Task
 
 # Label Studio stores an upload as ``0c16fb5e-dog.jpg``.
@@ -29,11 +29,7 @@ def _names(source: str) -> Iterable[str]:
     if source.startswith("data:"):
         return
     yield source
-    try:
-        parts = urlsplit(source)
-    except ValueError:
-        return
-    local_file = parse_qs(parts.query).get("d")
-    name = unquote(local_file[0] if local_file else parts.path).rpartition("/")[2]
-    yield name
-    yield _UPLOAD_PREFIX.sub("", name)
+    name = find_file_name(source)
+    if name is not None:
+        yield name
+        yield _UPLOAD_PREFIX.sub("", name)

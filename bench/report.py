@@ -16,6 +16,7 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 Better = Literal["more", "less"]
+_BATCH = "encode.batch."
 
 
 @dataclass(frozen=True)
@@ -106,14 +107,19 @@ def _draw(rows: Sequence[Row], path: Path) -> None:
     unique = dict(zip(labels, handles, strict=True))
     left.legend(unique.values(), unique.keys(), fontsize="small")
     left.set(title="A warm click by stage", xlabel="ms")
-    for model in ("nano", "vitt"):
-        named = f"encode.batch.{model}."
-        found = [
-            (int(r.name.removeprefix(named)), r.value) for r in rows if r.name.startswith(named)
-        ]
-        if found:
-            right.plot(*zip(*sorted(found), strict=True), marker="o", label=model)
-    right.set(title="Encoder", xlabel="images a batch", ylabel="images/s", ylim=(0, None))
+    for label, found in _find_batches(rows).items():
+        right.plot(*zip(*sorted(found), strict=True), marker="o", label=label)
+    right.set(title="Encoder", xlabel="images a batch", ylabel="images/s", yscale="log")
     right.legend(fontsize="small")
     figure.savefig(path, dpi=110)
     plt.close(figure)
+
+
+def _find_batches(rows: Sequence[Row]) -> dict[str, list[tuple[int, float]]]:
+    """By model, and dtype where it is not float32: (images a batch, images a second)."""
+    found: dict[str, list[tuple[int, float]]] = {}
+    for row in rows:
+        if row.name.startswith(_BATCH):
+            label, _, size = row.name.removeprefix(_BATCH).rpartition(".")
+            found.setdefault(label, []).append((int(size), row.value))
+    return found

@@ -15,7 +15,7 @@ FROM build AS dependencies-cpu
 # torch without CUDA, from the index that uv knows for it: 0.2 GB instead of 4. Empty takes torch
 # from the same index as all else.
 ARG TORCH_BACKEND=cpu
-RUN UV_TORCH_BACKEND="${TORCH_BACKEND}" /opt/python/bin/uv pip install --no-cache \
+RUN /opt/python/bin/uv pip install --no-cache ${TORCH_BACKEND:+--torch-backend "${TORCH_BACKEND}"} \
     --python /opt/python/bin/python --constraint requirements.lock --requirement pyproject.toml
 
 FROM build AS dependencies-cuda

@@ -5,6 +5,7 @@ BIN := .venv/bin
 # What is installed is what the lock and the project's metadata say; anything older is stale.
 INSTALLED := .venv/.installed
 LABEL_STUDIO := .e2e/label-studio
+LABEL_STUDIO_ML := .e2e/label-studio-ml
 PROMETHEUS := .e2e/prometheus
 # Tests of what comes from outside, beside the HTTP surface.
 PROPERTIES := tests/core/test_image.py
@@ -37,13 +38,20 @@ test: install  ## all tests, with a real Redis and real workers
 fuzz: install  ## twenty thousand broken requests and files, others on each run; a quarter of an hour
 	$(BIN)/python -m pytest --hypothesis-profile=fuzz --timeout=3600 tests/fuzz $(PROPERTIES)
 
-e2e: install $(LABEL_STUDIO)/.installed $(PROMETHEUS)/.installed  ## with a real Label Studio and a real browser (Debian: apt-get install chromium)
+e2e: install $(LABEL_STUDIO)/.installed $(LABEL_STUDIO_ML)/.installed $(PROMETHEUS)/.installed  ## with a real Label Studio and a real browser (Debian: apt-get install chromium)
 	$(BIN)/python -m pytest tests/e2e
 
 # In an environment of its own: Label Studio pins older versions of rq and redis.
 $(LABEL_STUDIO)/.installed: tests/e2e/label-studio.lock | install
 	test -x $(LABEL_STUDIO)/bin/python || $(PYTHON) -m venv $(LABEL_STUDIO)
 	$(BIN)/uv pip sync --quiet --python $(LABEL_STUDIO)/bin/python tests/e2e/label-studio.lock
+	@touch $@
+
+# It pins Flask 1 and Jinja 3.0.
+$(LABEL_STUDIO_ML)/.installed: tests/e2e/label-studio-ml.lock pyproject.toml | install
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(BIN)/uv pip sync --quiet --python $(@D)/bin/python tests/e2e/label-studio-ml.lock
+	$(BIN)/uv pip install --quiet --python $(@D)/bin/python --no-deps --editable .
 	@touch $@
 
 # Unpacked and not installed: the package would start a server on our port. Without Debian's
@@ -73,6 +81,7 @@ bench: install  ## measure for half an hour; the figures are ratios within one r
 lock: install  ## resolve the dependencies anew into requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --extra dev --no-header --no-annotate --upgrade pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-header --no-annotate --upgrade tests/e2e/label-studio.in -o tests/e2e/label-studio.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --extra label-studio-ml --no-header --no-annotate --upgrade pyproject.toml -o tests/e2e/label-studio-ml.lock
 
 clean:  ## remove what make and the tools made
 	rm -rf .venv .e2e demo_output e2e_output .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

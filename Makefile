@@ -8,7 +8,7 @@ LABEL_STUDIO := .e2e/label-studio
 LABEL_STUDIO_ML := .e2e/label-studio-ml
 PROMETHEUS := .e2e/prometheus
 # Tests of what comes from outside, beside the HTTP surface.
-PROPERTIES := tests/core/test_image.py
+PROPERTIES := tests/core/test_image.py tests/core/test_checkpoint.py tests/labelstudio_backend tests/worker/test_embedding_codec.py
 
 .PHONY: help install demo run test fuzz e2e lint format lock bench clean
 

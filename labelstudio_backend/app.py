@@ -23,6 +23,7 @@ from .project_routes import add_project_routes
 from .project_work import ProjectWork
 from .protocol import PredictRequest, SetupRequest, ValidateRequest, WebhookEvent
 from .request_observer import RequestObserver, note_outcome
+from .reserved_threads import ReservedThreads
 from .service_observer import ServiceObserver
 from .service_status import describe_service
 from .settings import BackendSettings
@@ -31,6 +32,7 @@ from .state_metrics import StateMetrics
 logger = logging.getLogger(__name__)
 
 _MODEL_CLASS = "EfficientSAM"
+_QUICK_THREADS = 4
 _FEWER = "select fewer tasks at once, or raise ESAM_REQUEST_MAX_BYTES"
 
 
@@ -99,27 +101,41 @@ def _add_routes(
         """The model versions there are to choose from."""
         return make_answer({"versions": [service.model_version]})
 
+    # Label Studio waits three seconds for the first and one for the last, whatever it sends and
+    # however many clicks wait.
+    threads = ReservedThreads(_QUICK_THREADS)
+
     @app.post("/setup")
     async def setup(request: Request) -> Response:
         """Label Studio introduces itself and a project."""
-        service.set_up(parse_body(SetupRequest, await read_body(request)))
+        body = await read_body(request)
+        await threads.run(lambda: service.set_up(parse_body(SetupRequest, body)))
         return make_answer({"model_version": service.model_version})
 
     @app.post("/validate")
     async def validate(request: Request) -> Response:
         """Whether a label config works with this service, and what to change when it does not."""
-        config = parse_body(ValidateRequest, await read_body(request))
-        problems = service.find_problems(config.label_config)
+        body = await read_body(request)
+
+        def find_problems() -> list[str]:
+            return service.find_problems(parse_body(ValidateRequest, body).label_config)
+
+        problems = await threads.run(find_problems)
         return make_answer({"is_valid": not problems, "problems": problems})
 
     @app.post("/webhook")
     async def webhook(request: Request) -> Response:
         """Label Studio tells of an event; answered at once, it waits one second only."""
-        event = parse_body(WebhookEvent, await read_body(request))
-        project_id = event.project.id if event.project else None
-        logger.info("webhook action=%.40r project=%.40r", event.action, project_id)
-        if work is not None:
-            work.handle_event(event)
+        body = await read_body(request)
+
+        def handle() -> None:
+            event = parse_body(WebhookEvent, body)
+            project_id = event.project.id if event.project else None
+            logger.info("webhook action=%.40r project=%.40r", event.action, project_id)
+            if work is not None:
+                work.handle_event(event)
+
+        await threads.run(handle)
         return make_answer({"status": "ok"})
 
     @app.post("/predict")

@@ -3,6 +3,7 @@
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 Labels = tuple[str, ...]
 
@@ -45,11 +46,19 @@ class ControlTag:
         The same name wins; then ``predicted_values``; then a name that differs in case and outer
         space only. ``predicted_values`` too are compared without case and outer space.
         """
-        if self.has_dynamic_labels or label in self.labels:
+        if self.has_dynamic_labels or label in self._own_names:
             return label
-        wanted = _fold(label)
-        folded = (*self.predicted_values, *((name, name) for name in self.labels))
-        return next((name for alias, name in folded if _fold(alias) == wanted), None)
+        return self._other_names.get(_fold(label))
+
+    @cached_property
+    def _own_names(self) -> frozenset[str]:
+        return frozenset(self.labels)
+
+    @cached_property
+    def _other_names(self) -> dict[str, str]:
+        """What is said instead of a label → the label; the first of two that say the same."""
+        pairs = (*self.predicted_values, *((name, name) for name in self.labels))
+        return {_fold(said): name for said, name in reversed(pairs)}
 
     def find_labels(self, labels: Sequence[str]) -> Labels:
         """What this tag calls the labels, each once, without those that it does not have."""

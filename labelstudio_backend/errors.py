@@ -47,6 +47,7 @@ from worker import (
 )
 
 RETRY_AFTER_S = 5
+_MAX_DETAIL_CHARS = 2000
 
 
 class BackendError(Exception):
@@ -64,6 +65,8 @@ class BackendError(Exception):
     headers: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, detail: str) -> None:
+        if len(detail) > _MAX_DETAIL_CHARS:  # it may quote what somebody sent
+            detail = detail[:_MAX_DETAIL_CHARS] + "…"
         super().__init__(detail)
         self.detail = detail
         self.subject: object = ""

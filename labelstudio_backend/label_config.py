@@ -7,9 +7,16 @@ from dataclasses import dataclass
 
 from .control_tag import ControlTag, read_control
 from .errors import LabelConfigInvalid, RequestInvalid
+from .name_lists import quote_names
 from .outputs import OutputTag, choose_output_tag, find_output_tags
 
 PROMPT_TAGS = ("keypointlabels", "keypoint", "rectanglelabels", "rectangle")
+MAX_CHARS = 2_000_000
+"""Of a label config; ten thousand labels in each of three tags are 700,000."""
+
+MAX_TAGS = 200
+"""Images and tools of a label config, of which each may have as many labels as it likes."""
+
 _EXAMPLE = '<BrushLabels name="tag" toName="image"><Label value="Dog"/></BrushLabels>'
 _DOCTYPE = re.compile(r"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
 
@@ -73,51 +80,59 @@ class LabelConfig:
         if to_name not in self.data_keys:
             raise RequestInvalid(
                 f"the prompt lies on {to_name!r}, but the label config has the image tags "
-                f"{', '.join(map(repr, self.data_keys))}; reload the page if it was just changed"
+                f"{quote_names(self.data_keys)}; reload the page if it was just changed"
             )
         return to_name
 
     def find_problems(self) -> list[str]:
         """What will go wrong when annotators click, one sentence each; empty when nothing will."""
         problems = [problem for tag in self.controls for problem in tag.problems]
+        on_image = {name: find_output_tags(self.controls, name) for name in self.data_keys}
         for tag in self.prompt_tags:
-            problems += self._find_problems_of(tag)
+            places = [t for name in tag.to_names for t in on_image.get(name, ())]
+            problems += _find_problems_of(tag, places)
         if not any(tag.is_smart for tag in self.prompt_tags):
             problems.append(
                 'no KeyPointLabels or RectangleLabels tag has smart="true": clicks ask for nothing'
             )
         return problems
 
-    def _find_problems_of(self, prompt_tag: ControlTag) -> list[str]:
-        tags = [t for t in self.output_tags if t.image_name in prompt_tag.to_names]
-        if not tags:
-            return [f"{prompt_tag.name!r} has no BrushLabels tag on its image: masks have no place"]
-        missing = [x for x in prompt_tag.labels if all(t.find_missing([x]) for t in tags)]
-        if not missing:
-            return []
-        names = ", ".join(repr(tag.name) for tag in tags)
-        return [
-            f"{prompt_tag.name!r} has labels that {names} lacks: {', '.join(map(repr, missing))}; "
-            "their masks come without a label. Add them there, or name them in the "
-            "predicted_values of a label that is there"
-        ]
+
+def _find_problems_of(prompt_tag: ControlTag, places: Sequence[OutputTag]) -> list[str]:
+    if not places:
+        return [f"{prompt_tag.name!r} has no BrushLabels tag on its image: masks have no place"]
+    missing = prompt_tag.labels
+    for place in places:
+        missing = place.find_missing(missing)
+    if not missing:
+        return []
+    names = quote_names(place.name for place in places)
+    return [
+        f"{prompt_tag.name!r} has labels that {names} lacks: {quote_names(missing)}; "
+        "their masks come without a label. Add them there, or name them in the "
+        "predicted_values of a label that is there"
+    ]
 
 
 def parse_label_config(xml: str | None) -> LabelConfig:
     """Parse a label config.
 
     Raises:
-        LabelConfigInvalid: it is missing, is not XML, declares entities, or has no image tag.
+        LabelConfigInvalid: it is missing, too large, no XML, declares entities, or has no image.
     """
     if not xml or not xml.strip():
         raise LabelConfigInvalid(
             "the request has no label config; save one in the project's settings"
         )
+    if len(xml) > MAX_CHARS:
+        raise LabelConfigInvalid(
+            f"the label config has {len(xml):,} characters, the limit is {MAX_CHARS:,}"
+        )
     if _DOCTYPE.search(xml):
         raise LabelConfigInvalid("the label config has a DOCTYPE or an ENTITY; remove it")
     try:
         root = ET.fromstring(xml)  # noqa: S314  entities were refused above
-    except ET.ParseError as error:
+    except (ET.ParseError, UnicodeError) as error:
         raise LabelConfigInvalid(f"the label config is not well-formed XML: {error}") from error
     data_keys = {
         tag.get("name", ""): tag.get("value", "").lstrip("$")
@@ -129,5 +144,11 @@ def parse_label_config(xml: str | None) -> LabelConfig:
             'the label config has no Image tag; add one, for example <Image name="image" '
             'value="$image"/>'
         )
-    controls = tuple(read_control(tag) for tag in root.iter() if tag.get("toName"))
+    tags = [tag for tag in root.iter() if tag.get("toName")]
+    if len(tags) + len(data_keys) > MAX_TAGS:
+        raise LabelConfigInvalid(
+            f"the label config has {len(tags) + len(data_keys):,} images and tools, the limit is "
+            f"{MAX_TAGS}"
+        )
+    controls = tuple(map(read_control, tags))
     return LabelConfig(data_keys=data_keys, controls=controls)

@@ -1,19 +1,15 @@
 """What operators and their programs look at: the state, and the figures."""
 
 from collections.abc import Callable
-from typing import TypeVar
 
-import anyio
-import anyio.to_thread
 from fastapi import FastAPI, Request, Response
 
 from .http_bodies import make_answer
+from .reserved_threads import ReservedThreads
 from .service_metrics import CONTENT_TYPE, ServiceMetrics
 from .status_page import make_status_page
 
 _THREADS = 2
-
-_Result = TypeVar("_Result")
 
 
 def add_operator_routes(
@@ -23,17 +19,12 @@ def add_operator_routes(
 
     Both have threads of their own: they are wanted most when all others are busy.
     """
-    threads: anyio.CapacityLimiter | None = None
-
-    async def look(function: Callable[[], _Result]) -> _Result:
-        nonlocal threads
-        threads = threads or anyio.CapacityLimiter(_THREADS)
-        return await anyio.to_thread.run_sync(function, limiter=threads)
+    threads = ReservedThreads(_THREADS)
 
     @app.get("/metrics")
     async def show_metrics() -> Response:
         """What was done, how long it took, and how all parts are, for Prometheus."""
-        return Response(await look(metrics.render), media_type=CONTENT_TYPE)
+        return Response(await threads.run(metrics.render), media_type=CONTENT_TYPE)
 
     if describe is None:
         return
@@ -42,4 +33,4 @@ def add_operator_routes(
     async def status(request: Request) -> Response:
         """How Redis, workers and queues are, and what failed; browsers get a page."""
         make = make_status_page if "text/html" in request.headers.get("Accept", "") else make_answer
-        return await look(lambda: make(describe()))
+        return await threads.run(lambda: make(describe()))

@@ -96,7 +96,7 @@ class PredictionService:
         except RequestInvalid as error:
             problems = [error.detail]
         for problem in problems:
-            logger.warning("label config project=%s problem=%s", request.project, problem)
+            logger.warning("label config project=%.40r problem=%.1000r", request.project, problem)
             self._failures.record(request.project, None, LabelConfigInvalid(problem))
 
     def find_problems(self, label_config: str | None) -> list[str]:

@@ -23,6 +23,7 @@ from .control_tag import Labels
 from .errors import UnknownLabel
 from .label_config import LabelConfig
 from .labeled_task import Draw, LabeledMask, LabeledTask
+from .name_lists import quote_names
 from .outputs import OutputTag
 from .protocol import ContextRegion, Task
 from .regions import (
@@ -238,7 +239,7 @@ class TaskLabeler:
                 "mask without label task=%.40r label=%.200s tag=%r: %s; the region is drawn, and "
                 "can be given a label by hand",
                 task.id,
-                ", ".join(map(repr, missing)),
+                quote_names(missing),
                 output.name,
                 _advise(output),
             )
@@ -274,7 +275,7 @@ class TaskLabeler:
 
 def _advise(output: OutputTag) -> str:
     label_tag = output.label_tag or output.tag
-    labels = ", ".join(map(repr, label_tag.labels)) or "none"
+    labels = quote_names(label_tag.labels) or "none"
     return (
         f"the labels of {label_tag.name!r} are: {labels}. Add the missing one there, or name it in "
         "the predicted_values of a label that is there"

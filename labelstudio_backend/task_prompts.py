@@ -7,6 +7,7 @@ from enum import Enum
 from .errors import RequestInvalid
 from .label_config import LabelConfig
 from .label_items import join_labels
+from .name_lists import quote_names
 from .protocol import ContextRegion, StoredResult, Task
 from .regions import BoxXyxyPx, is_prompt, select_prompt_regions
 
@@ -78,7 +79,7 @@ def find_image_source(task: Task, data_key: str) -> str:
     """
     source = task.data.get(data_key)
     if not isinstance(source, str) or not source.strip():
-        fields = ", ".join(map(repr, task.data)) or "none"
+        fields = quote_names(task.data) or "none"
         raise RequestInvalid(
             f"the label config's image is in the task's field {data_key!r}, which holds "
             f"{'no' if source is None else 'something else than an'} image URL; the task has the "

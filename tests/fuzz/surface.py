@@ -9,7 +9,7 @@ from ..labelstudio_backend.label_studio_requests import Json, make_keypoint, mak
 from .payloads import make_payloads
 
 _GOOD_EVERY = 50
-_MAX_DETAIL_CHARS = 20_000
+_MAX_DETAIL_CHARS = 2_100
 
 
 class Surface:

@@ -178,6 +178,10 @@ def test_health_is_answered_at_once_while_every_thread_waits_for_an_embedding(
                 assert time.monotonic() < deadline, "the calls wait for each other"
                 time.sleep(0.01)
             answers = [backend.client.get("/health", timeout=5) for _ in range(3)]
+            setup = {"project": "1.2", "schema": LABEL_CONFIG}
+            assert backend.client.post("/setup", json=setup, timeout=5).is_success
+            config = {"config": LABEL_CONFIG}
+            assert backend.client.post("/validate", json=config, timeout=5).is_success
         finally:
             released.set()
         assert min(answer.elapsed.total_seconds() for answer in answers) < 0.1

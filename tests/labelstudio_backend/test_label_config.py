@@ -1,6 +1,12 @@
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from label_studio_sdk._extensions.label_studio_tools.core.label_config import parse_config
 
+from labelstudio_backend.control_tag import read_control
 from labelstudio_backend.errors import LabelConfigInvalid, RequestInvalid
 from labelstudio_backend.label_config import parse_label_config
 
@@ -117,3 +123,105 @@ def test_problems_name_prompt_tags_on_an_image_without_brush_tag() -> None:
     assert parse_label_config(xml).find_problems() == [
         "'point' has no BrushLabels tag on its image: masks have no place"
     ]
+
+
+def make_config(label_count: int, prompt_label: str = "L") -> str:
+    labels = "".join(f'<Label value="L{i}"/>' for i in range(label_count))
+    prompts = "".join(f'<Label value="{prompt_label}{i}"/>' for i in range(label_count))
+    return (
+        f'<View><Image name="image" value="$image"/>'
+        f'<BrushLabels name="tag" toName="image">{labels}</BrushLabels>'
+        f'<KeyPointLabels name="p" toName="image" smart="true">{prompts}</KeyPointLabels>'
+        f'<RectangleLabels name="r" toName="image" smart="true">{prompts}</RectangleLabels></View>'
+    )
+
+
+@pytest.mark.timeout(20)  # each label was compared with each: two minutes
+def test_thousands_of_labels_are_read_and_compared_and_some_of_them_named() -> None:
+    assert parse_label_config(make_config(10_000)).find_problems() == []
+    first, second = parse_label_config(make_config(10_000, "other")).find_problems()
+    assert first.startswith("'p' has labels that 'tag' lacks: 'other0', 'other1',")
+    assert "'other9' and 9,990 more; " in first
+    assert len(second) < 1000
+
+
+def quadratic(count: int) -> str:
+    return f"<!DOCTYPE v [<!ENTITY a '{'x' * count}'>]><View>{'&a;' * count}</View>"
+
+
+LAUGHS = (
+    "<!DOCTYPE lolz [<!ENTITY lol 'lol'>"
+    + "".join(f"<!ENTITY lol{i} '{f'&lol{i - 1};' * 10}'>" for i in range(1, 10)).replace("l0", "l")
+    + "]><View>&lol9;</View>"
+)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    ("xml", "reason"),
+    [
+        (LAUGHS, "DOCTYPE or an ENTITY"),
+        (quadratic(10_000), "DOCTYPE or an ENTITY"),
+        ('<?xml version="1.0"?>\n<!doctype v SYSTEM "http://127.0.0.1/x.dtd"><View/>', "DOCTYPE"),
+        ('<!DOCTYPE v PUBLIC "-//x" "file:///etc/passwd"><View/>', "DOCTYPE"),
+        ('<View xmlns:xi="http://www.w3.org/2001/XInclude"><xi:include href="/etc/passwd"/></View>',
+         "no Image tag"),
+        ("<View>&xxe;</View>", "not well-formed"),
+        ("<View>&#0;</View>", "not well-formed"),
+        ("<View>\ud800</View>", "not well-formed"),
+        ("<View>\x00</View>", "not well-formed"),
+        ("<View a='1' a='2'/>", "not well-formed"),
+        ("<View/><View/>", "not well-formed"),
+        ("<View><![CDATA[", "not well-formed"),
+        ("{}", "not well-formed"),
+        ("<View>" * 100_000, "not well-formed"),
+        ("<View>" * 100_000 + "</View>" * 100_000, "no Image tag"),
+        ("<View>" + "x" * 2_000_000 + "</View>", "2,000,013 characters, the limit is 2,000,000"),
+        ("<View>" + '<Image name="i" value="$i"/>' * 10 + '<Brush toName="i"/>' * 200 + "</View>",
+         "201 images and tools, the limit is 200"),
+    ],
+)  # fmt: skip
+def test_a_hostile_config_is_refused_at_once(xml: str, reason: str) -> None:
+    with pytest.raises(LabelConfigInvalid, match=reason) as refused:
+        parse_label_config(xml)
+    assert len(refused.value.detail) < 500
+
+
+@st.composite
+def broken_configs(draw: st.DrawFn) -> str:
+    """Label configs with something changed, left out or put in."""
+    xml = draw(st.sampled_from([LABEL_CONFIG, TWO_IMAGES]))
+    for _ in range(draw(st.integers(1, 4))):
+        start = draw(st.integers(0, len(xml)))
+        length = draw(st.integers(0, 30))
+        words = st.sampled_from(['"', "<", ">", "/>", "<Label/>", "toName", "=", "&amp;", "Image "])
+        xml = xml[:start] + draw(words | st.text(max_size=10)) + xml[start + length :]
+    return xml
+
+
+@given(broken_configs(), st.text(max_size=5))
+def test_a_broken_config_is_read_or_refused(xml: str, label: str) -> None:
+    try:
+        config = parse_label_config(xml)
+        for name in config.data_keys:
+            config.find_output_tag([label], name)
+    except LabelConfigInvalid:
+        return
+    assert all(config.find_problems())
+
+
+@given(st.lists(st.text("aAbB, ", max_size=3), max_size=6), st.text("aAbB, ", max_size=3))
+def test_a_label_is_found_as_by_looking_through_all_of_them(names: list[str], said: str) -> None:
+    pairs = list(zip(names[::2], names[1::2], strict=False))
+    tag = replace(read_control(ET.Element("BrushLabels")), labels=tuple(names),
+                  predicted_values=tuple(pairs))  # fmt: skip
+
+    def find() -> str | None:
+        if said in names:
+            return said
+        every = [*pairs, *((name, name) for name in names)]
+        same = (name for alias, name in every if alias.strip().casefold() == wanted)
+        return next(same, None)
+
+    wanted = said.strip().casefold()
+    assert tag.find_label(said) == find()

@@ -65,16 +65,18 @@ class EfficientSAM(nn.Module):
         Args:
             image: what ``prepare`` made of them.
             points: (B, Q, 6, 2) model-input pixels, (x, y).
-            labels: (B, Q, 6) integers of ``SlotLabel``, padding last.
+            labels: (B, Q, 6) integers of ``SlotLabel``, padding last. Both best on the CPU: the
+                shape of what is computed depends on them, and a device would be waited for.
 
         Returns:
             Logits (B, Q, 3, 4·grid, 4·grid) and predicted IoU (B, Q, 3).
         """
-        dtype = self.mask_decoder.iou_token.weight.dtype
+        like = self.mask_decoder.iou_token.weight
         # Padding is the same token each time: one stands for all that every prompt ends with.
         used = int((labels != SlotLabel.PADDING).sum(dim=-1).max())
         kept = min(used + 1, SLOTS)
-        tokens = self.prompt_encoder(points[..., :kept, :], labels[..., :kept]).to(dtype)
+        points, labels = points[..., :kept, :].to(like.device), labels[..., :kept].to(like.device)
+        tokens = self.prompt_encoder(points, labels).to(like.dtype)
         logits, iou = self.mask_decoder(image, tokens, repeats=SLOTS - kept + 1)
         return logits, iou
 

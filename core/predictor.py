@@ -32,7 +32,8 @@ from .prompt import Prompt
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _PASSES_AT_ONCE = 16
-"""On an accelerator; on a CPU one at a time is the quickest, since its cache holds no more."""
+_CPU_FLOATS_AT_ONCE = 1 << 21
+"""Cells times channels of the passes that a CPU does at once: more would not stay in its cache."""
 
 _PREPARED_IMAGES = 4
 _IDENTITY_DIGITS = 16
@@ -282,9 +283,13 @@ class Predictor:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """(K, 6, 2) and (K, 6) → logits (K, 3, L, L) and IoU (K, 3)."""
         image = self._prepared.get(embedding)
-        at_once = 1 if self.device.type == "cpu" else _PASSES_AT_ONCE
+        at_once = _PASSES_AT_ONCE
+        if self.device.type == "cpu":
+            a = self.architecture
+            floats = a.grid**2 * a.embedding_channels
+            at_once = min(at_once, max(1, _CPU_FLOATS_AT_ONCE // floats))
         parts = [
-            self._model.decode(image, p[None].to(self.device), s[None].to(self.device))
+            self._model.decode(image, p[None], s[None])
             for p, s in zip(points.split(at_once), labels.split(at_once), strict=True)
         ]
         logits = torch.cat([logits[0] for logits, _ in parts])

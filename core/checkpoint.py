@@ -5,13 +5,11 @@ Nothing here unpickles code: ``torch.load(weights_only=True)`` or safetensors, a
 
 import hashlib
 import io
-import pickle
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from safetensors.torch import save_file as save_safetensors_file
 from torch import Tensor
@@ -23,6 +21,9 @@ from .registry import MODELS, ModelSpec, find_model
 WEIGHTS_FOLDER = Path(__file__).resolve().parent.parent / "weights"
 """Where checkpoint files live unless a caller says otherwise."""
 
+MAX_UNZIPPED_BYTES = 2 * 2**30
+"""Of the ``.pt`` in a published zip; that of ``vits`` has 106 million bytes."""
+
 _TORCH_ARCHIVE_MEMBER = "data.pkl"
 
 
@@ -33,10 +34,13 @@ class Checkpoint:
     Attributes:
         spec: the registry row.
         path: the file.
+        is_published: whether it must be the file that the row speaks of, since it was found by
+            its name; a path that somebody gave may lead to any other.
     """
 
     spec: ModelSpec
     path: Path
+    is_published: bool = False
 
 
 def find_checkpoint(
@@ -62,7 +66,7 @@ def find_checkpoint(
     if not path.is_file():
         remedy = "check the path" if weights else f"run `esam weights download {name}`"
         raise CheckpointError(f"no weights for model {name!r} at {path}; {remedy}")
-    return Checkpoint(spec, path)
+    return Checkpoint(spec, path, is_published=not weights)
 
 
 def git_blob_sha1(content: bytes) -> str:
@@ -77,7 +81,11 @@ def verify_checkpoint(checkpoint: Checkpoint) -> None:
     Raises:
         CheckpointError: the file is another one; the message has both checksums.
     """
-    spec, content = checkpoint.spec, _read(checkpoint.path)
+    _compare_checksums(checkpoint, _read(checkpoint.path))
+
+
+def _compare_checksums(checkpoint: Checkpoint, content: bytes) -> None:
+    spec = checkpoint.spec
     for kind, expected, actual in (
         ("git blob id", spec.git_blob_sha1, git_blob_sha1),
         ("SHA-256", spec.sha256, lambda data: hashlib.sha256(data).hexdigest()),
@@ -85,7 +93,8 @@ def verify_checkpoint(checkpoint: Checkpoint) -> None:
         if expected and (found := actual(content)) != expected:
             raise CheckpointError(
                 f"{checkpoint.path} is not the published file of {spec.name!r}: its {kind} is "
-                f"{found}, expected {expected}; get it again with `esam weights download`"
+                f"{found}, expected {expected}; get it again with `esam weights download`, or name "
+                "another file with --weights"
             )
 
 
@@ -99,14 +108,31 @@ def load_model_file(checkpoint: Checkpoint) -> tuple[EfficientSAM, str]:
         The model in eval mode, and the SHA-256 of the file as the identity of its weights.
 
     Raises:
-        CheckpointError: the file is damaged, unsafe, or of another architecture.
+        CheckpointError: the file is damaged, unsafe, of another architecture, or not the published
+            one where it must be.
     """
     content = _read(checkpoint.path)
+    if checkpoint.is_published:
+        _compare_checksums(checkpoint, content)
     state = _parse(content, checkpoint.path)
     model = build_model(checkpoint.spec.architecture)
     _check_names_and_shapes(model, state, checkpoint)
+    _check_values(state, checkpoint.path)
     model.load_state_dict(state, strict=True)
     return model.eval(), hashlib.sha256(content).hexdigest()
+
+
+def _check_values(state: dict[str, Tensor], path: Path) -> None:
+    wrong = [
+        name
+        for name, tensor in state.items()
+        if not (tensor.is_floating_point() and tensor.isfinite().all())
+    ]
+    if wrong:
+        raise CheckpointError(
+            f"{path} is damaged: {len(wrong)} tensors hold values that are no numbers, such as "
+            f"{wrong[0]}; get it again with `esam weights download`"
+        )
 
 
 def save_checkpoint(
@@ -131,10 +157,11 @@ def _parse(content: bytes, path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_safetensors(content)
-        loaded = torch.load(
-            io.BytesIO(_unzipped(content, path)), map_location="cpu", weights_only=True
-        )
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        stream = io.BytesIO(_unzipped(content, path))
+        loaded = torch.load(stream, map_location="cpu", weights_only=True)
+    except CheckpointError:
+        raise
+    except Exception as error:  # readers of zip, pickle and tensors raise what comes
         first_line = str(error).strip().splitlines()[0] if str(error).strip() else "no detail"
         raise CheckpointError(
             f"{path} is damaged or not a checkpoint ({type(error).__name__}: {first_line[:200]}); "
@@ -153,19 +180,20 @@ def _unzipped(content: bytes, path: Path) -> bytes:
     stream = io.BytesIO(content)
     if not zipfile.is_zipfile(stream):
         return content
-    try:
-        with zipfile.ZipFile(stream) as archive:
-            names = archive.namelist()
-            if any(name.endswith(_TORCH_ARCHIVE_MEMBER) for name in names):
-                return content
-            inner = [name for name in names if name.endswith(".pt") and "__MACOSX" not in name]
-            if len(inner) != 1:
-                raise CheckpointError(f"{path} should hold one .pt file, it holds {names[:5]}")
-            return archive.read(inner[0])
-    except zipfile.BadZipFile as error:
-        raise CheckpointError(
-            f"{path} is a damaged zip ({error}); get it again with `esam weights download`"
-        ) from error
+    with zipfile.ZipFile(stream) as archive:
+        files = archive.infolist()
+        if any(file.filename.endswith(_TORCH_ARCHIVE_MEMBER) for file in files):
+            return content
+        inner = [f for f in files if f.filename.endswith(".pt") and "__MACOSX" not in f.filename]
+        if len(inner) != 1:
+            names = [file.filename for file in files[:5]]
+            raise CheckpointError(f"{path} should hold one .pt file, it holds {names}")
+        if inner[0].file_size > MAX_UNZIPPED_BYTES:
+            raise CheckpointError(
+                f"{path} unzips to {inner[0].file_size:,} bytes, more than any checkpoint has "
+                f"({MAX_UNZIPPED_BYTES:,})"
+            )
+        return archive.read(inner[0])
 
 
 def _check_names_and_shapes(

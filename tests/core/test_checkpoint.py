@@ -1,11 +1,16 @@
 import hashlib
 import io
+import pickle
+import tempfile
 import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import save as save_safetensors
 
 from core import (
     MODELS,
@@ -103,17 +108,87 @@ def test_a_file_of_another_architecture_is_refused_by_tensor(tmp_path: Path) -> 
         load_predictor("vitt", path)
 
 
-class Bomb:
+@pytest.mark.parametrize("as_zip", [True, False])
+def test_a_pickle_that_runs_code_is_refused_in_every_place(tmp_path: Path, as_zip: bool) -> None:
+    canary = tmp_path / "canary"
+    bomb = CanaryBomb(canary)
+    for content in (pickle.dumps(bomb), pickle.dumps({"model": bomb}), published_bytes(bomb)):
+        path = tmp_path / ("bomb.pt.zip" if as_zip else "bomb.pt")
+        path.write_bytes(zipped(content) if as_zip else content)
+        with pytest.raises(CheckpointError, match="damaged or not a checkpoint"):
+            load_model_file(Checkpoint(NANO, path))
+    assert not canary.exists()
+
+
+class CanaryBomb:
+    def __init__(self, canary: Path) -> None:
+        self._canary = canary
+
     def __reduce__(self) -> tuple[object, ...]:
-        return (Path("/tmp/esam_pickle_bomb").touch, ())  # noqa: S108  must never be made
+        return (Path.touch, (self._canary,))
 
 
-def test_a_pickle_that_runs_code_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "bomb.pt"
-    torch.save({"model": Bomb()}, path)
-    with pytest.raises(CheckpointError, match="damaged or not a checkpoint"):
+def published_bytes(value: object) -> bytes:
+    file = io.BytesIO()
+    torch.save({"model": value}, file)
+    return file.getvalue()
+
+
+def zipped(content: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("efficient_sam.pt", content)
+    return file.getvalue()
+
+
+def test_a_zip_that_unfolds_without_end_is_refused_by_its_own_word(tmp_path: Path) -> None:
+    content = bytearray(zipped(bytes(1000)))
+    size_at = content.index(b"PK\x01\x02") + 24  # of the central directory
+    content[size_at : size_at + 4] = (3 * 2**30).to_bytes(4, "little")
+    path = tmp_path / "bomb.pt.zip"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match="unzips to 3,221,225,472 bytes"):
         load_model_file(Checkpoint(NANO, path))
-    assert not Path("/tmp/esam_pickle_bomb").exists()  # noqa: S108
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_damaged(
+    state: dict[str, torch.Tensor], tmp_path: Path, value: float
+) -> None:
+    path = tmp_path / "nan.pt"
+    name = "mask_decoder.iou_token.weight"
+    path.write_bytes(published_file(state | {name: torch.full_like(state[name], value)}))
+    with pytest.raises(CheckpointError, match=f"1 tensors hold values .* such as {name}"):
+        load_model_file(Checkpoint(NANO, path))
+
+
+def test_what_lies_under_a_published_name_is_the_published_file_or_refused(tmp_path: Path) -> None:
+    path = tmp_path / NANO.filename
+    save_checkpoint(build_model(NANO.architecture), path)
+    with pytest.raises(CheckpointError, match=r"not the published file of 'nano'.*--weights"):
+        load_model_file(find_checkpoint("nano", folder=tmp_path))
+    load_model_file(find_checkpoint("nano", weights=path))
+
+
+_WHOLE = {
+    ".pt": published_bytes({"weight": torch.zeros(3, 4), "bias": torch.zeros(4)}),
+    ".pt.zip": zipped(published_bytes({"weight": torch.zeros(3)})),
+    ".safetensors": save_safetensors({"weight": torch.zeros(3, 4)}),
+}
+
+
+@given(st.data())
+def test_a_damaged_file_is_refused_and_nothing_else_happens(data: st.DataObject) -> None:
+    suffix = data.draw(st.sampled_from(sorted(_WHOLE)))
+    content = bytearray(_WHOLE[suffix])
+    for _ in range(data.draw(st.integers(1, 5))):
+        place = data.draw(st.integers(0, len(content)))
+        content[place : place + data.draw(st.integers(0, 9))] = data.draw(st.binary(max_size=9))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"damaged{suffix}"
+        path.write_bytes(content)
+        with pytest.raises(CheckpointError):
+            load_model_file(Checkpoint(NANO, path))
 
 
 def test_a_git_blob_id_is_what_git_says() -> None:

@@ -8,8 +8,10 @@ from core import Predictor, find_checkpoint
 from labelstudio_backend import (
     BackendSettings,
     ImageFetcher,
+    ModelStore,
     Playground,
     PredictionService,
+    ProjectModels,
     Projects,
     ProjectWork,
     RecentFailures,
@@ -47,10 +49,20 @@ def _make_app(predictor: Predictor, settings: WorkerSettings, backend: BackendSe
     redis, projects, failures = settings.connect(), Projects(), RecentFailures()
     embeddings = EmbeddingClient(redis, predictor.embedding_identity)
     images = ImageFetcher.from_settings(backend)
-    work = ProjectWork(redis, predictor, backend, projects)
-    observer = ServiceObserver(settings.connect(is_patient=False), predictor, embeddings, failures)
+    impatient = settings.connect(is_patient=False)
+    models = ProjectModels(predictor, ModelStore(impatient, backend.learned_folder))
+    work = ProjectWork(redis, predictor, backend, projects, models)
+    observer = ServiceObserver(impatient, predictor, embeddings, failures)
     service = PredictionService(
-        predictor, embeddings, images, backend, projects, failures, background=work, warm_start=work
+        predictor,
+        embeddings,
+        images,
+        backend,
+        projects,
+        failures,
+        background=work,
+        warm_start=work,
+        models=models,
     )
     playground = Playground(predictor, embeddings, backend, service.metrics, find_samples())
     return create_app(service, backend, work, playground, observer)

@@ -32,6 +32,9 @@ _EXIT_S = 10.0
 
 logger = logging.getLogger(__name__)
 
+LEARNED_FOLDER = Path(__file__).resolve().parents[1] / "weights" / "learned"
+"""In ``core.WEIGHTS_FOLDER``, which this process would have to load torch for."""
+
 
 @dataclass(frozen=True)
 class StackConfig:
@@ -152,6 +155,9 @@ class Stack:
             # long. Each worker has its share of the cores.
             share = max(1, count_cores() // self._config.workers)
             environment.setdefault("OMP_NUM_THREADS", str(share))
+        if self._redis is not None:
+            # The private Redis forgets everything; what was learned is to be there tomorrow.
+            environment.setdefault("ESAM_LEARNED_FOLDER", str(LEARNED_FOLDER))
         with self._open_log(name) as log:
             child = start_process([sys.executable, "-m", "esam", *arguments], environment, log)
         self._children[name] = child

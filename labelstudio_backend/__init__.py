@@ -7,6 +7,8 @@ from .errors import (
     LabelStudioError,
     LabelStudioTokenRefused,
     LabelStudioUnreachable,
+    ModelConflict,
+    ModelMissing,
     PredictionRefused,
     ProjectMissing,
     RunConflict,
@@ -22,6 +24,7 @@ from .label_studio_answers import DrawnPrediction, DrawnTask, Project
 from .label_studio_client import LabelStudioClient
 from .label_studio_session import LabelStudioSession
 from .labeled_task import LabeledTask, Prediction
+from .models import ModelStore, ProjectModels
 from .outputs import DrawnRegion, encode_brush_rle, make_polygons, read_drawn_regions
 from .play import Playground, Sample
 from .prediction_service import PredictionService
@@ -58,6 +61,9 @@ __all__ = [
     "LabelStudioUnreachable",
     "LabeledTask",
     "LabelingPlan",
+    "ModelConflict",
+    "ModelMissing",
+    "ModelStore",
     "Playground",
     "Prediction",
     "PredictionRefused",
@@ -65,6 +71,7 @@ __all__ = [
     "Prelabel",
     "Project",
     "ProjectMissing",
+    "ProjectModels",
     "ProjectWork",
     "Projects",
     "PromptSource",

@@ -164,3 +164,65 @@ class WarmAnswer(Answer):
     queued: Count
     already_warm_or_queued: Count
     total: Count
+
+
+class PromptFigures(Answer):
+    """Mean IoU of one kind of prompt on held-out images, before and after learning."""
+
+    prompt: str
+    before: float
+    after: float
+
+
+class LearnedModelAnswer(Answer):
+    """A decoder that was learned from a project.
+
+    Attributes:
+        model_version: of its predictions.
+        is_usable: whether it fits the model that is loaded.
+        size_bytes: of its file.
+        project_key: ``"<id>.<unix time of creation>"`` of the project it was learned from.
+        project_title: that project's title then.
+        label_studio_url: where that project is.
+        run: that learned it.
+        created_at: ISO 8601.
+        masks: accepted masks that were used.
+        images: that they lie on.
+        figures: what it was worth.
+    """
+
+    model_version: str
+    is_usable: bool
+    size_bytes: Count
+    project_key: str
+    project_title: str
+    label_studio_url: str
+    run: str
+    created_at: str
+    masks: Count
+    images: Count
+    figures: tuple[PromptFigures, ...]
+
+
+class UsedModel(Answer):
+    """What a project uses, and what it used before, the latest first."""
+
+    key: str
+    model_version: str
+    before: tuple[str, ...]
+
+
+class ModelsAnswer(Answer):
+    """Of ``/models``: what projects use that chose nothing, what was learned, who uses what."""
+
+    base: str
+    models: tuple[LearnedModelAnswer, ...]
+    projects: tuple[UsedModel, ...]
+
+
+class ModelChangeAnswer(Answer):
+    """What a project uses from now on, and what it used until now."""
+
+    project: int
+    model_version: str
+    before: str

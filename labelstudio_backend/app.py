@@ -15,6 +15,7 @@ from worker import WorkerError
 from .basic_auth import BasicAuth
 from .errors import BackendError, Superseded, is_fault, translate_error
 from .http_bodies import ReadBody, make_answer, parse_body, read_bounded
+from .model_routes import add_model_routes
 from .openapi import describe_bodies
 from .operator_routes import add_operator_routes
 from .play import Playground, add_play_routes
@@ -72,6 +73,7 @@ def create_app(
     _add_routes(app, service, work, read_body)
     if work is not None:
         add_project_routes(app, work, read_body)
+        add_model_routes(app, work, read_body)
     if playground is not None:
         add_play_routes(app, playground, read_body, settings.image_max_bytes)
     _add_operator_routes(app, service, settings, observer)
@@ -98,8 +100,13 @@ def _add_routes(
 
     @app.get("/versions")
     async def versions() -> Response:
-        """The model versions there are to choose from."""
-        return make_answer({"versions": [service.model_version]})
+        """The model versions there are to choose from: the model's own, and what was learned."""
+
+        def answer() -> Response:
+            learned = work.list_learned_versions() if work is not None else []
+            return make_answer({"versions": [service.model_version, *learned]})
+
+        return await run_in_threadpool(answer)
 
     # Label Studio waits three seconds for the first and one for the last, whatever it sends and
     # however many clicks wait.
@@ -109,8 +116,14 @@ def _add_routes(
     async def setup(request: Request) -> Response:
         """Label Studio introduces itself and a project."""
         body = await read_body(request)
-        await threads.run(lambda: service.set_up(parse_body(SetupRequest, body)))
-        return make_answer({"model_version": service.model_version})
+
+        def answer() -> Response:
+            introduction = parse_body(SetupRequest, body)
+            service.set_up(introduction)
+            version = service.find_model_version(introduction.project)
+            return make_answer({"model_version": version})
+
+        return await threads.run(answer)
 
     @app.post("/validate")
     async def validate(request: Request) -> Response:

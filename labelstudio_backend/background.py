@@ -1,7 +1,9 @@
-"""What goes on after a call was answered, as far as the calls need to know of it."""
+"""What goes on beside the calls, as far as they need to know of it."""
 
 from collections.abc import Sequence
 from typing import Protocol
+
+from core import Predictor
 
 from .label_studio_account import LabelStudioAccount
 
@@ -39,4 +41,15 @@ class WarmStart(Protocol):
         Args:
             account: the project's Label Studio.
             images: id of the task, and what it says of where its image is.
+        """
+
+
+class ModelChoice(Protocol):
+    """Knows which version of the model a project uses."""
+
+    def find(self, project: str | None, /) -> Predictor:
+        """The predictor for one answer; whoever has it keeps it until the answer is there.
+
+        Args:
+            project: ``"<id>.<unix time of creation>"``, as Label Studio sends it.
         """

@@ -73,7 +73,7 @@ class BatchPredictor:
     """Answers calls without a click. Safe between threads.
 
     Args:
-        predictor: the decoder.
+        find_predictor: the decoder that a project uses.
         tasks: predicts the single tasks.
         prelabel: where prompts come from.
         failures: remembers why tasks have no prediction.
@@ -85,7 +85,7 @@ class BatchPredictor:
 
     def __init__(
         self,
-        predictor: Predictor,
+        find_predictor: Callable[[str | None], Predictor],
         tasks: TaskPredictor,
         prelabel: Prelabel,
         failures: RecentFailures,
@@ -94,7 +94,7 @@ class BatchPredictor:
         warm_start: WarmStart | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._predictor = predictor
+        self._find_predictor = find_predictor
         self._tasks = tasks
         self._prelabel = prelabel
         self._failures = failures
@@ -136,7 +136,7 @@ class BatchPredictor:
         deadline = self._clock() + BATCH_BUDGET_S
         config = parse_label_config(request.label_config)
         plan = LabelingPlan(prompts, has_tiles=self._has_tiles)
-        labeler = TaskLabeler(self._predictor, config, plan)
+        labeler = TaskLabeler(self._find_predictor(request.project), config, plan)
         batch = _Batch(request.project, labeler, account, deadline)
         with _open_pool() as pool:
             running = [pool.submit(self._predict_task, batch, task) for task in request.tasks]

@@ -6,7 +6,9 @@
     │   ├── PromptInvalid                    400  bad_prompt
     │   └── UnknownLabel                     400  unknown_label
     ├── LoginRequired                        401  login_required
+    ├── ModelMissing                         404  model_missing
     ├── RunMissing                           404  run_missing
+    ├── ModelConflict                        409  model_conflict
     ├── RunConflict                          409  run_conflict
     ├── Superseded                           409  superseded
     ├── RequestTooLarge                      413  request_too_large
@@ -105,6 +107,20 @@ class LoginRequired(BackendError):
     headers: ClassVar[Mapping[str, str]] = {
         "WWW-Authenticate": 'Basic realm="EfficientSAM", charset="UTF-8"'
     }
+
+
+class ModelMissing(BackendError):
+    """There is no learned model of this version."""
+
+    status = 404
+    code = "model_missing"
+
+
+class ModelConflict(BackendError):
+    """The learned model was made for another one, or there is none to go back to."""
+
+    status = 409
+    code = "model_conflict"
 
 
 class RunMissing(BackendError):

@@ -2,22 +2,27 @@
 
 from functools import lru_cache
 
+from worker import WorkerContext
+
 from .account_store import AccountStore
 from .images import ImageFetcher
 from .label_studio_account import LabelStudioAccount
 from .label_studio_client import LabelStudioClient
+from .models import ModelStore, ProjectModels
 from .settings import BackendSettings
 
 
 class JobResources:
-    """Image fetcher and Label Studio clients, made once a process: they keep connections.
+    """Made once a process: image fetcher and Label Studio clients keep connections, models weights.
 
     Args:
-        settings: limits of images.
+        settings: limits of images, and where learned models are kept beside Redis.
     """
 
     def __init__(self, settings: BackendSettings) -> None:
         self.images = ImageFetcher.from_settings(settings)
+        self._folder = settings.learned_folder
+        self._models: ProjectModels | None = None
         self._open = lru_cache(maxsize=8)(self._make_client)
 
     def find_client(self, accounts: AccountStore, account_id: str) -> LabelStudioClient:
@@ -28,6 +33,13 @@ class JobResources:
         """
         account = accounts.load(account_id)  # also keeps it alive
         return self._open(account_id, account)
+
+    def find_models(self, context: WorkerContext) -> ProjectModels:
+        """The versions of this process's model."""
+        if self._models is None or self._models.base is not context.predictor:
+            store = ModelStore(context.redis, self._folder)
+            self._models = ProjectModels(context.predictor, store)
+        return self._models
 
     @staticmethod
     def _make_client(account_id: str, account: LabelStudioAccount) -> LabelStudioClient:

@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from . import answers
 from .errors import BackendError
+from .model_routes import RollBackRequest, UseModelRequest
 from .play import MaskRequest
 from .project_routes import WarmRequest
 from .protocol import PredictRequest, SetupRequest, ValidateRequest, WebhookEvent
@@ -26,6 +27,8 @@ BODIES: Final[Mapping[str, type[BaseModel]]] = {
     "/runs/{run_id}/resume": AccountRequest,
     "/runs/{run_id}/retry-failed": AccountRequest,
     "/warm": WarmRequest,
+    "/models/use": UseModelRequest,
+    "/models/rollback": RollBackRequest,
     "/play/masks": MaskRequest,
 }
 """Of POST, by path."""
@@ -50,6 +53,9 @@ ANSWERS: Final[Mapping[tuple[str, str], Mapping[str, type[BaseModel]]]] = {
     ("post", "/runs/{run_id}/resume"): {"200": answers.RunAnswer},
     ("post", "/runs/{run_id}/retry-failed"): {"200": answers.RunAnswer},
     ("post", "/warm"): {"202": answers.WarmAnswer},
+    ("get", "/models"): {"200": answers.ModelsAnswer},
+    ("post", "/models/use"): {"200": answers.ModelChangeAnswer},
+    ("post", "/models/rollback"): {"200": answers.ModelChangeAnswer},
 }
 """By method and path, of each status that is a success."""
 

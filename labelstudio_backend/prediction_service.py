@@ -8,7 +8,7 @@ from dataclasses import replace
 from core import Predictor
 from worker import INTERACTIVE
 
-from .background import BackgroundRuns, WarmStart
+from .background import BackgroundRuns, ModelChoice, WarmStart
 from .batch_prediction import BatchPredictor
 from .errors import LabelConfigInvalid, RequestInvalid, is_fault, translate_error
 from .images import ImageFetcher
@@ -46,6 +46,7 @@ class PredictionService:
         background: takes over the tasks that Label Studio cannot wait for.
         warm_start: encodes the image of an opened task before somebody clicks on it.
         clock: monotonic seconds.
+        models: which version of the decoder a project uses; the predictor itself by default.
 
     Attributes:
         metrics: what it counts.
@@ -62,8 +63,10 @@ class PredictionService:
         background: BackgroundRuns | None = None,
         warm_start: WarmStart | None = None,
         clock: Callable[[], float] = time.monotonic,
+        models: ModelChoice | None = None,
     ) -> None:
         self._predictor = predictor
+        self._find_predictor = models.find if models else lambda _: predictor
         self._settings = settings
         self._projects = projects or Projects()
         self._failures = failures or RecentFailures()
@@ -72,7 +75,7 @@ class PredictionService:
         self._tasks = TaskPredictor(images, embeddings, self.metrics, clock)
         self._latest_calls = LatestCalls()
         self._batches = BatchPredictor(
-            predictor,
+            self._find_predictor,
             self._tasks,
             settings.prelabel,
             self._failures,
@@ -84,8 +87,12 @@ class PredictionService:
 
     @property
     def model_version(self) -> str:
-        """The same string in ``/setup`` and in every prediction."""
+        """Of projects that use nothing that was learned."""
         return self._predictor.model_version
+
+    def find_model_version(self, project: str | None) -> str:
+        """The same string in ``/setup`` and in every prediction for a project."""
+        return self._find_predictor(project).model_version
 
     def set_up(self, request: SetupRequest) -> None:
         """Remember where the project's Label Studio is, and say what will go wrong in it."""
@@ -158,7 +165,7 @@ class PredictionService:
         regions = select_prompt_regions(join_labels(context))
         image_name = config.find_image_name(regions[0].to_name)
         plan = LabelingPlan(PromptSource.REGIONS, has_tiles=self._settings.has_tiles)
-        labeler = TaskLabeler(self._predictor, config, plan)
+        labeler = TaskLabeler(self._find_predictor(request.project), config, plan)
         task = request.tasks[0]
         prompt = labeler.prompt_regions(task, image_name, regions)
         subject = CallSubject(request.project, task.id, image_name, prompt.source)

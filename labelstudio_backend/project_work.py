@@ -1,8 +1,10 @@
 """Work on whole projects that Label Studio or a person asks for: runs and warm starts."""
 
+import logging
 from collections.abc import Sequence
 
 from redis import Redis
+from redis.exceptions import RedisError
 
 from core import Predictor
 from worker import redis_errors_translated
@@ -10,13 +12,17 @@ from worker import redis_errors_translated
 from .batch_prediction import find_click_images
 from .errors import LabelStudioUnknown
 from .label_studio_account import LabelStudioAccount, find_account
+from .label_studio_answers import Project
 from .label_studio_client import LabelStudioClient
+from .models import ModelStore, ProjectModels
 from .projects import Projects
 from .protocol import WebhookEvent
 from .runs import RunService
 from .settings import BackendSettings, Prelabel
 from .task_prompts import PromptSource
 from .warm_start import MAX_WAITING, WarmStart
+
+logger = logging.getLogger(__name__)
 
 _PAGE_TASKS = 100
 
@@ -29,9 +35,11 @@ class ProjectWork:
         predictor: the model that workers have too.
         settings: the operator's account, and where prompts come from when nobody clicks.
         projects: what ``/setup`` said.
+        models: which version of the model a project uses; those in Redis by default.
 
     Attributes:
         runs: starts and shows runs.
+        models: which version of the model a project uses.
     """
 
     def __init__(
@@ -40,8 +48,10 @@ class ProjectWork:
         predictor: Predictor,
         settings: BackendSettings,
         projects: Projects,
+        models: ProjectModels | None = None,
     ) -> None:
-        self.runs = RunService(redis, predictor, settings.has_tiles)
+        self.models = models or ProjectModels(predictor, ModelStore(redis))
+        self.runs = RunService(redis, predictor, settings.has_tiles, models=self.models)
         self._warm_start = WarmStart(redis, predictor.embedding_identity)
         self._redis = redis
         self._settings = settings
@@ -62,6 +72,30 @@ class ProjectWork:
                 "(--url, --token), or set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY"
             )
         return account
+
+    def find_project(
+        self, project_id: int, given: LabelStudioAccount | None = None
+    ) -> tuple[Project, LabelStudioAccount]:
+        """A project as Label Studio describes it, and the account that was used.
+
+        Raises:
+            LabelStudioUnknown: as ``find_account``.
+            LabelStudioError: Label Studio does not answer, refuses, or has no such project.
+        """
+        account = self.find_account(project_id, given)
+        client = LabelStudioClient(account, patience_s=10)
+        try:
+            return client.find_project(project_id), account
+        finally:
+            client.close()
+
+    def list_learned_versions(self) -> list[str]:
+        """The versions that were learned, newest first; none while Redis is away."""
+        try:
+            return [model.version for model in self.models.store.list_models()]
+        except RedisError as error:
+            logger.warning("learned versions not known, Redis is away (%s)", type(error).__name__)
+            return []
 
     def label_tasks(
         self,

@@ -13,8 +13,12 @@
     esam:run:<id>:failed         reasons by task id
     esam:run:<id>:boxes          boxes of a file by task or image
     esam:selection:<project>     id of the run that "Retrieve predictions" feeds
+    esam:models                  what is known of learned models, by version   (models.model_store)
+    esam:model:<version>         a learned model's decoder file
+    esam:project-models          projects that use, or used, a version of their own
+    esam:project-models:<project>  the versions that a project used, the latest first
 
-A run that goes on has no expiry, so that ``volatile-lru`` never evicts it.
+Learned models and a run that goes on have no expiry, so that ``volatile-lru`` never evicts them.
 """
 
 from typing import Final
@@ -24,6 +28,8 @@ WARM_TTL_S: Final = 3600
 ENDED_RUN_TTL_S: Final = 30 * 24 * 3600
 
 RUNS_KEY: Final = "esam:runs"
+MODELS_KEY: Final = "esam:models"
+PROJECT_MODELS_KEY: Final = "esam:project-models"
 
 
 def account_key(account_id: str) -> str:
@@ -44,3 +50,13 @@ def run_key(run_id: str, part: str = "") -> str:
 def selection_key(project: str) -> str:
     """Key of the run that takes the tasks selected in a project."""
     return f"esam:selection:{project}"
+
+
+def model_key(version: str) -> str:
+    """Key of a learned model's decoder file."""
+    return f"esam:model:{version}"
+
+
+def project_models_key(project: str) -> str:
+    """Key of the versions that a project used."""
+    return f"{PROJECT_MODELS_KEY}:{project}"

@@ -1,5 +1,6 @@
 """What an operator sets for the HTTP service; read from the environment in entry points only."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
@@ -33,6 +34,8 @@ class BackendSettings(BaseSettings):
             ``everything``, every mask that the model is sure of.
         has_tiles: whether what is small in an image is looked at in a tile of it, encoded beside
             the whole image: better masks for one more encode.
+        learned_folder: where learned models are kept beside Redis, for a Redis that forgets; unset
+            leaves them to Redis.
     """
 
     model_config = SettingsConfigDict(populate_by_name=True, hide_input_in_errors=True)
@@ -53,12 +56,14 @@ class BackendSettings(BaseSettings):
     request_max_bytes: int = Field(256 * _MIB, validation_alias="ESAM_REQUEST_MAX_BYTES", gt=0)
     prelabel: Prelabel = Field("regions", validation_alias="ESAM_PRELABEL")
     has_tiles: bool = Field(True, validation_alias="ESAM_TILES")
+    learned_folder: Path | None = Field(None, validation_alias="ESAM_LEARNED_FOLDER")
 
     @field_validator(
         "label_studio_url",
         "label_studio_api_key",
         "basic_auth_user",
         "basic_auth_pass",
+        "learned_folder",
         mode="before",
     )
     @classmethod

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from redis.exceptions import RedisError
 
+from core import Predictor
 from worker import BATCH, WorkerContext, current_context
 
 from ..account_store import AccountStore
-from ..errors import BackendError, RunConflict, RunMissing
+from ..errors import BackendError, ModelConflict, ModelMissing, RunConflict, RunMissing
 from ..job_resources import job_resources
 from ..label_config import parse_label_config
 from ..label_studio_client import LabelStudioClient
@@ -50,12 +51,12 @@ def work_on_chunk(run_id: str, chunk_id: str) -> None:
     if chunk is None or not store.is_running(run_id):
         return
     try:
-        _check_model(run, context)
+        predictor = _find_predictor(run, context)
         client = job_resources().find_client(AccountStore(context.redis), run.account)
         if chunk.page is not None:
             _list_page(run, chunk, store, client, context)
         else:
-            _label(run, chunk, store, client, context)
+            _label(run, chunk, store, client, context, predictor)
     except RedisError:
         logger.warning(
             "run=%s chunk=%s: Redis went away; it goes on when Redis is back", run_id, chunk_id
@@ -77,13 +78,16 @@ def stop_lost_run(run_id: str, chunk_id: str) -> None:
     RunStore(current_context().redis, work_on_chunk).stop(run_id, RunState.STOPPED, _ALL_DIED)
 
 
-def _check_model(run: Run, context: WorkerContext) -> None:
-    version = context.predictor.model_version
-    if version != run.model_version:
+def _find_predictor(run: Run, context: WorkerContext) -> Predictor:
+    """The predictor that a run predicts with, whatever its project uses by now."""
+    try:
+        return job_resources().find_models(context).find_version(run.model_version)
+    except (ModelMissing, ModelConflict) as error:
         raise RunConflict(
-            f"a worker has the model {version!r}, this run predicts with {run.model_version!r}; "
-            "start all workers and the backend with the same model and weights, then resume"
-        )
+            f"a worker has the model {context.predictor.model_version!r}, this run predicts with "
+            f"{run.model_version!r}; start all workers and the backend with the same model and "
+            f"weights, then resume ({error})"
+        ) from error
 
 
 def _wait_for_redis(context: WorkerContext) -> None:
@@ -120,7 +124,12 @@ def _list_page(
 
 
 def _label(
-    run: Run, chunk: Chunk, store: RunStore, client: LabelStudioClient, context: WorkerContext
+    run: Run,
+    chunk: Chunk,
+    store: RunStore,
+    client: LabelStudioClient,
+    context: WorkerContext,
+    predictor: Predictor,
 ) -> None:
     outcomes = TaskOutcomes(context.redis)
     attempts = store.begin_chunk(run.id, chunk.id)
@@ -134,7 +143,7 @@ def _label(
         store.complete_chunk(run, chunk.id)
         return
     labeler = TaskLabeler(
-        context.predictor,
+        predictor,
         parse_label_config(run.label_config),
         LabelingPlan(run.options.prompts, run.options.label, run.has_tiles),
     )

@@ -10,11 +10,12 @@ from redis import Redis
 from core import Predictor
 
 from ..account_store import AccountStore
-from ..errors import LabelStudioUnknown, RequestInvalid, RunConflict
+from ..errors import LabelStudioUnknown, ModelConflict, ModelMissing, RequestInvalid, RunConflict
 from ..label_config import parse_label_config
 from ..label_studio_account import LabelStudioAccount
 from ..label_studio_answers import Project
 from ..label_studio_client import LabelStudioClient
+from ..models import ModelStore, ProjectModels
 from ..task_labeler import LabelingPlan, TaskLabeler
 from ..task_prompts import PromptSource
 from .run import Run, RunOptions, RunProgress, RunState, StoredBox
@@ -35,6 +36,7 @@ class RunService:
         predictor: the model that workers have too.
         has_tiles: whether what is small in an image is looked at in a tile of it.
         clock: unix time, seconds.
+        models: which version of it a project uses; those in Redis by default, as workers find them.
     """
 
     def __init__(
@@ -43,13 +45,13 @@ class RunService:
         predictor: Predictor,
         has_tiles: bool = True,
         clock: Callable[[], float] = time.time,
+        models: ProjectModels | None = None,
     ) -> None:
         self._store = RunStore(redis, work_on_chunk, clock)
         self._outcomes = TaskOutcomes(redis)
         self._accounts = AccountStore(redis)
-        self._predictor = predictor
+        self._models = models or ProjectModels(predictor, ModelStore(redis))
         self._has_tiles = has_tiles
-        self._model_version = predictor.model_version
         self._clock = clock
 
     def start(
@@ -79,7 +81,7 @@ class RunService:
     ) -> dict[str, object]:
         """What a run would do, without doing it."""
         project = self._find_project(project_id, account)
-        self._make_run(project, account, options)
+        model_version = self._make_run(project, account, options).model_version
         tasks = predicted = 0
         client = LabelStudioClient(account)
         try:
@@ -94,13 +96,13 @@ class RunService:
                 if not page.tasks:
                     break
                 tasks += len(page.tasks)
-                predicted += sum(self._model_version in t.model_versions for t in page.tasks)
+                predicted += sum(model_version in t.model_versions for t in page.tasks)
         finally:
             client.close()
         to_predict = tasks - predicted
         return {
             "project": {"id": project.id, "title": project.title},
-            "model_version": self._model_version,
+            "model_version": model_version,
             "tasks": tasks,
             "already_predicted": predicted,
             "to_predict": min(to_predict, options.limit or to_predict),
@@ -124,7 +126,8 @@ class RunService:
                 "Studio is: set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY"
             )
         options = RunOptions(prompts=prompts)
-        run = self._store.find_selection_run(project_key, self._model_version)
+        model_version = self._models.find(project_key).model_version
+        run = self._store.find_selection_run(project_key, model_version)
         if run is None or run.options != options:
             project = self._find_project(int(project_key.partition(".")[0]), account)
             run = self._make_run(project, account, options, is_selection=True)
@@ -213,11 +216,13 @@ class RunService:
 
     def _renew(self, run_id: str, account: LabelStudioAccount | None) -> Run:
         run = self._store.find(run_id)
-        if run.model_version != self._model_version:
+        try:
+            self._models.find_version(run.model_version)
+        except (ModelMissing, ModelConflict) as error:
             raise RunConflict(
-                f"the run {run_id} predicts with {run.model_version!r}, this service has "
-                f"{self._model_version!r}; start a new run"
-            )
+                f"the run {run_id} predicts with {run.model_version!r}, which is not to be had any "
+                f"more ({error}); start a new run"
+            ) from error
         account_id = self._accounts.save(account or self._accounts.load(run.account))
         return run.model_copy(update={"account": account_id})
 
@@ -237,7 +242,8 @@ class RunService:
     ) -> Run:
         config = parse_label_config(project.label_config)
         plan = LabelingPlan(options.prompts, options.label)
-        TaskLabeler(self._predictor, config, plan).check_plan()
+        predictor = self._models.find(project.key)
+        TaskLabeler(predictor, config, plan).check_plan()
         return Run(
             id=uuid4().hex[:8],
             project=project.id,
@@ -245,7 +251,7 @@ class RunService:
             label_config=project.label_config,
             account=self._accounts.save(account),
             label_studio_url=str(account.base_url),
-            model_version=self._model_version,
+            model_version=predictor.model_version,
             options=options,
             has_tiles=self._has_tiles,
             is_selection=is_selection,

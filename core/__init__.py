@@ -18,6 +18,7 @@ from .errors import (
     CheckpointError,
     DeviceError,
     EfficientSAMError,
+    ExportError,
     ImageError,
     ImageTooLarge,
     PromptError,
@@ -27,6 +28,7 @@ from .image import MAX_PIXELS, read_image
 from .mask_cleaning_config import MaskCleaning
 from .mask_prediction import MaskPrediction
 from .model import EfficientSAM, build_decoder, build_model
+from .onnx_export import OnnxExport, export_onnx
 from .picture_grid import draw_grid, shrink_to_cell
 from .predictor import ImageEmbedding, Predictor, load_predictor
 from .prompt import Prompt
@@ -48,12 +50,14 @@ __all__ = [
     "EfficientSAM",
     "EfficientSAMError",
     "EmbedTile",
+    "ExportError",
     "ImageEmbedding",
     "ImageError",
     "ImageTooLarge",
     "MaskCleaning",
     "MaskPrediction",
     "ModelSpec",
+    "OnnxExport",
     "PlacedPrediction",
     "Predictor",
     "Prompt",
@@ -67,6 +71,7 @@ __all__ = [
     "draw_grid",
     "draw_masks",
     "draw_overlay",
+    "export_onnx",
     "find_checkpoint",
     "find_model",
     "git_blob_sha1",

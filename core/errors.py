@@ -3,6 +3,7 @@
 EfficientSAMError
 ├── CheckpointError     a weights file is missing, damaged or of another architecture
 ├── DeviceError         the device or dtype cannot be used on this machine
+├── ExportError         the model cannot be written in another form
 ├── ImageError          the bytes are not an image that can be read
 │   └── ImageTooLarge       it has more pixels than the limit
 ├── PromptError         points or box are empty, malformed or outside the image
@@ -20,6 +21,10 @@ class CheckpointError(EfficientSAMError):
 
 class DeviceError(EfficientSAMError):
     """The device or dtype asked for cannot be used on this machine."""
+
+
+class ExportError(EfficientSAMError):
+    """The model cannot be written in another form, or not with the same numbers."""
 
 
 class ImageError(EfficientSAMError):

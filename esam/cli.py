@@ -46,6 +46,10 @@ COMMANDS = {
         "import_coco_command", "import_coco",
         "Make a file of boxes for `esam prelabel` from COCO annotations.",
     ),
+    "export-onnx": LazyCommand(
+        "export_onnx_command", "export_onnx",
+        "Write a model's encoder and decoder as ONNX, and check both against the model.",
+    ),
     "status": LazyCommand(
         "status_command", "status",
         "The backend's model, Redis, cache, queues, workers and runs; and what failed lately.",

@@ -33,7 +33,7 @@ from .picture_grid import draw_grid, shrink_to_cell
 from .predictor import ImageEmbedding, Predictor, load_predictor
 from .prompt import Prompt
 from .registry import MODELS, Architecture, ModelSpec, find_model
-from .tiles import Tile
+from .tiles import Tile, find_tile
 from .visualization import draw_masks, draw_overlay, pick_colour
 
 __all__ = [
@@ -74,6 +74,7 @@ __all__ = [
     "export_onnx",
     "find_checkpoint",
     "find_model",
+    "find_tile",
     "git_blob_sha1",
     "load_model_file",
     "load_predictor",

@@ -113,9 +113,8 @@ def _make_folder(out: Path) -> None:
 
 
 def _choose_annotation(task: "DrawnTask") -> Sequence[Mapping[str, Any]]:
-    submitted = [one for one in task.annotations if not one.was_cancelled]
-    saved_at = {one.id: one.updated_at.timestamp() if one.updated_at else 0.0 for one in submitted}
-    return max(submitted, key=lambda one: (saved_at[one.id], one.id)).result if submitted else ()
+    accepted = task.find_accepted()
+    return accepted.result if accepted else ()
 
 
 def _choose_prediction(model_version: str | None) -> Choose:

@@ -107,11 +107,13 @@ class TaskRow(_Answer):
 
     Attributes:
         total_predictions: counted by Label Studio.
+        total_annotations: likewise, without those that were cancelled.
         predictions_model_versions: separated by commas; cut; empty unless asked for.
     """
 
     id: int
     total_predictions: int | None = None
+    total_annotations: int | None = None
     predictions_model_versions: str | None = None
 
     def read_model_versions(self) -> frozenset[str] | None:
@@ -184,6 +186,16 @@ class DrawnTask(_Answer):
     data: dict[str, Any] = {}
     annotations: tuple[DrawnAnnotation, ...] = ()
     predictions: tuple[DrawnPrediction, ...] = ()
+
+    def find_accepted(self) -> DrawnAnnotation | None:
+        """The annotation that was saved last, of those not cancelled; None where there is none."""
+        submitted = (one for one in self.annotations if not one.was_cancelled)
+        return max(submitted, key=_age_order, default=None)
+
+
+def _age_order(annotation: DrawnAnnotation) -> tuple[float, int]:
+    saved_at = annotation.updated_at.timestamp() if annotation.updated_at else 0.0
+    return saved_at, annotation.id
 
 
 class DrawnTaskRows(_Answer):

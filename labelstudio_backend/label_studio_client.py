@@ -134,6 +134,24 @@ class LabelStudioClient:
         """
         return self._tasks.find_drawn(project_id, task_ids)
 
+    def list_annotated_tasks(
+        self, project_id: int, *, page: int, page_size: int = 100
+    ) -> list[int] | None:
+        """The tasks of a page that somebody annotated and did not skip, ordered by id.
+
+        Args:
+            project_id: the project.
+            page: from 1; of all its tasks, so that a page may hold none that is annotated.
+            page_size: tasks on a page.
+
+        Returns:
+            Their ids; None past the last page.
+
+        Raises:
+            ProjectMissing: there is none of this id.
+        """
+        return self._tasks.list_annotated(project_id, page, page_size)
+
     def has_prediction(self, task_id: int, model_version: str) -> bool:
         """Whether a task has a prediction of a model version.
 

@@ -80,6 +80,13 @@ class TaskLists:
         found = (TaskSummary(row.id, versions.get(row.id, frozenset())) for row in rows.tasks)
         return TaskPage(tuple(found), rows.total)
 
+    def list_annotated(self, project_id: int, page: int, page_size: int) -> list[int] | None:
+        """The annotated tasks of a page; ``LabelStudioClient.list_annotated_tasks``."""
+        rows = self._read_page(project_id, {}, page, page_size)
+        if rows is None or not rows.tasks:
+            return None
+        return [row.id for row in rows.tasks if row.total_annotations]
+
     def find(self, project_id: int, task_ids: Sequence[int]) -> list[Task]:
         """Whole tasks, in the order of their ids; ``LabelStudioClient.find_tasks``."""
         pages = self._select_whole(project_id, task_ids, FullTaskRows)

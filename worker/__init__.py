@@ -16,8 +16,8 @@ from .errors import (
     WorkerError,
 )
 from .job_queue import count_waiting_jobs, enqueue_job, find_unfinished_job
-from .jobs import encode_here, keep_embedding
-from .keys import BATCH, INTERACTIVE, PREFETCH, QUEUES
+from .jobs import encode_here, find_embedding, keep_embedding
+from .keys import BATCH, INTERACTIVE, PREFETCH, QUEUES, view_of
 from .queue_state import QueueState, read_queues
 from .redis_connection import (
     as_text,
@@ -60,6 +60,7 @@ __all__ = [
     "encode_here",
     "enqueue_job",
     "explain_redis_error",
+    "find_embedding",
     "find_unfinished_job",
     "keep_embedding",
     "list_workers",
@@ -68,5 +69,6 @@ __all__ = [
     "redis_errors_translated",
     "set_context",
     "start_worker",
+    "view_of",
     "working_for",
 ]

@@ -109,6 +109,12 @@ def encode_here(context: WorkerContext, content: bytes, job_id: str | None = Non
     return image_sha256
 
 
+def find_embedding(context: WorkerContext, view: str) -> ImageEmbedding | None:
+    """The embedding of a view by this process's encoder, if it is in the cache of all."""
+    key = embedding_key(context.predictor.embedding_identity, view)
+    return RedisEmbeddingCache(context.redis, context.embedding_dtype).get(key)
+
+
 def keep_embedding(context: WorkerContext, view: str, embedding: ImageEmbedding) -> None:
     """Put an embedding that this process made into the cache of all."""
     key = embedding_key(context.predictor.embedding_identity, view)

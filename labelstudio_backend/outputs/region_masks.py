@@ -13,6 +13,8 @@ from PIL import Image
 from ..rotated_boxes import fill_polygon, find_corners
 from .brush_decoding import decode_brush_rle
 
+_MASK_FIELDS = {"rle", "imageDataURL", "points"}
+
 
 @dataclass(frozen=True)
 class DrawnRegion:
@@ -41,14 +43,30 @@ def read_drawn_regions(result: Sequence[Mapping[str, Any]]) -> list[DrawnRegion]
     Raises:
         ValueError: a region cannot be read.
     """
-    regions: dict[object, list[Mapping[str, Any]]] = {}
-    for number, item in enumerate(result):
-        regions.setdefault(item.get("id", number), []).append(item)
-    drawn = (_read_region(items) for items in regions.values())
+    drawn = (read_region(items) for items in group_items(result))
     return [region for region in drawn if region is not None]
 
 
-def _read_region(items: Sequence[Mapping[str, Any]]) -> DrawnRegion | None:
+def group_items(result: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+    """The items of each region, in order: those of one id are one region."""
+    regions: dict[object, list[Mapping[str, Any]]] = {}
+    for number, item in enumerate(result):
+        regions.setdefault(item.get("id", number), []).append(item)
+    return list(regions.values())
+
+
+def is_mask(item: Mapping[str, Any]) -> bool:
+    """Whether an item is a mask: a brush, a bitmask or a polygon, and no box."""
+    value = item.get("value")
+    return isinstance(value, Mapping) and bool(_MASK_FIELDS & set(value))
+
+
+def read_region(items: Sequence[Mapping[str, Any]]) -> DrawnRegion | None:
+    """A region of these items; None for what covers no area.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
     first = items[0]
     mask = _read_mask(first)
     if mask is None:
@@ -72,7 +90,7 @@ def _read_mask(region: Mapping[str, Any]) -> NDArray[np.bool_] | None:
 
 
 def _read_value(value: Mapping[str, Any], region: Mapping[str, Any]) -> NDArray[np.bool_] | None:
-    if not ({"rle", "imageDataURL", "points"} & set(value) or {"width", "height"} <= set(value)):
+    if not (_MASK_FIELDS & set(value) or {"width", "height"} <= set(value)):
         return None
     size_hw = int(region["original_height"]), int(region["original_width"])
     if "rle" in value:

@@ -27,17 +27,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core import EfficientSAMError, ImageEmbedding, Tile
-from worker import RequestThreads, WorkerContext, WorkerError, keep_embedding
+from core import ImageEmbedding, Tile
+from worker import RequestThreads, WorkerContext, keep_embedding
 
 from ..errors import (
-    BackendError,
-    ImageHostError,
     LabelStudioError,
-    LabelStudioTokenRefused,
-    LabelStudioUnknown,
-    LabelStudioUnreachable,
-    ProjectMissing,
     TaskMissing,
     translate_error,
 )
@@ -47,7 +41,9 @@ from ..labeled_task import LabeledTask
 from ..protocol import Task
 from ..task_labeler import TaskLabeler, TaskPrompt
 from .box_keys import find_box_keys
+from .image_fetch import fetch_image
 from .run import Run
+from .task_failures import RUN_STOPPERS, TASK_FAILURES
 from .task_outcomes import TaskOutcomes
 
 logger = logging.getLogger(__name__)
@@ -59,11 +55,6 @@ _POSTERS = 2
 # Two, not one a core: a click waits for the encodes in hand, and they are slower side by side.
 _CPU_ENCODERS = 2
 _NO_MASK = "no_mask"
-
-RUN_STOPPERS = (LabelStudioUnreachable, LabelStudioTokenRefused, LabelStudioUnknown, ProjectMissing)
-"""After these no other task could go on either."""
-
-_TASK_FAILURES = (BackendError, EfficientSAMError, WorkerError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,12 +186,12 @@ class ChunkPipeline:
         try:
             prompt = self._find_prompt(task_id, task)
             if prompt is not None:
-                content = self._fetch(task_id, prompt.source)
+                content = fetch_image(self._images, self._client, prompt.source, task_id)
                 sha256 = hashlib.sha256(content).hexdigest()
                 return _ReadTask(prompt, sha256, self._context.read_image(content))
         except RUN_STOPPERS as error:
             self._errors.append(error)
-        except _TASK_FAILURES as error:
+        except TASK_FAILURES as error:
             self._fail(task_id, error)
         except Exception as error:  # a thread's edge: the task fails, the others go on
             logger.exception("run=%s task=%s failed", self._run.id, task_id)
@@ -228,17 +219,6 @@ class ChunkPipeline:
             self._outcomes.record_skipped(self._run.id, task_id)
         return prompt
 
-    def _fetch(self, task_id: int, source: str) -> bytes:
-        account = self._client.account
-        try:
-            with self._images.open(source, account, task_id) as image:
-                return image.read()
-        except ImageHostError:
-            # Label Studio may be restarting, or the token expired: this waits, or says so.
-            self._client.find_user()
-        with self._images.open(source, account, task_id) as image:
-            return image.read()
-
     def _encode(self, batch: Sequence[_ReadTask], posters: RequestThreads) -> None:
         try:
             embeddings = self._context.encode([task.rgb for task in batch])
@@ -252,7 +232,7 @@ class ChunkPipeline:
                 labeled = self._labeler.label(
                     task.prompt, embedding, partial(_encode_tile, self._context, task.rgb)
                 )
-            except _TASK_FAILURES as error:
+            except TASK_FAILURES as error:
                 self._fail(_task_id(task), error)
                 self._slots.release()
             else:
@@ -269,7 +249,7 @@ class ChunkPipeline:
             self._outcomes.record_done(self._run.id, task_id)
         except RUN_STOPPERS as error:
             self._errors.append(error)
-        except _TASK_FAILURES as error:
+        except TASK_FAILURES as error:
             self._fail(task_id, error)
         except Exception as error:  # a thread's edge: the task fails, the others go on
             logger.exception("run=%s task=%s failed", self._run.id, task_id)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dockerfile_parse import DockerfileParser
 from pydantic import AliasChoices
 
 from labelstudio_backend import BackendSettings
@@ -48,6 +49,16 @@ def services() -> dict[str, dict[str, Any]]:
 
 def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
     run_tool("hadolint", "Dockerfile")
+
+
+def test_cpu_and_cuda_differ_in_where_torch_comes_from_and_in_nothing_else() -> None:
+    with (ROOT / "Dockerfile").open("rb") as file:
+        instructions = DockerfileParser(fileobj=file).structure
+    installs = [i["value"] for i in instructions if "--requirement pyproject" in i["value"]]
+    cpu, cuda = (" ".join(install.split()) for install in installs)
+    assert cpu.replace('${TORCH_BACKEND:+--torch-backend "${TORCH_BACKEND}"} ', "") == cuda
+    copied = [i["value"].replace("-cuda", "-cpu") for i in instructions if "--from=" in i["value"]]
+    assert copied[:2] == copied[2:]
 
 
 def test_without_a_profile_there_is_what_a_click_needs() -> None:

@@ -21,6 +21,7 @@ from .errors import (
     ExportError,
     ImageError,
     ImageTooLarge,
+    OutOfMemory,
     PromptError,
     UnknownModelError,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "MaskPrediction",
     "ModelSpec",
     "OnnxExport",
+    "OutOfMemory",
     "PlacedPrediction",
     "Predictor",
     "Prompt",

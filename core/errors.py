@@ -6,6 +6,7 @@ EfficientSAMError
 ├── ExportError         the model cannot be written in another form
 ├── ImageError          the bytes are not an image that can be read
 │   └── ImageTooLarge       it has more pixels than the limit
+├── OutOfMemory         the machine or its accelerator has not enough memory
 ├── PromptError         points or box are empty, malformed or outside the image
 └── UnknownModelError   no such row in the registry
 """
@@ -33,6 +34,10 @@ class ImageError(EfficientSAMError):
 
 class ImageTooLarge(ImageError):
     """The image has more pixels than the caller's limit."""
+
+
+class OutOfMemory(EfficientSAMError):
+    """The machine, or its accelerator, has not enough memory for this."""
 
 
 class PromptError(EfficientSAMError):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .errors import ImageError, ImageTooLarge
+from .memory import memory_errors_translated
 
 MAX_PIXELS = 200_000_000
 """Largest image read unless a caller says otherwise; 200 megapixels are 600 MB as RGB."""
@@ -57,13 +58,14 @@ def read_image(source: bytes | str | Path, max_pixels: int = MAX_PIXELS) -> NDAr
 
     Raises:
         ImageTooLarge: it has more pixels.
+        OutOfMemory: this machine cannot hold it.
         ImageError: there is no such file, it is not an image, or it is cut off.
     """
     content = source if isinstance(source, bytes) else _read_file(Path(source))
     if not content:
         raise ImageError("the image has zero bytes; upload it again")
     try:
-        with _open(content) as image:
+        with memory_errors_translated("read the image"), _open(content) as image:
             _check_size(image, max_pixels)
             return np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
     except UnidentifiedImageError as error:

@@ -25,6 +25,7 @@ from .errors import CheckpointError, DeviceError, EfficientSAMError, ImageError
 from .mask_cleaning import clean_answer
 from .mask_decoder import PreparedImage
 from .mask_prediction import MaskPrediction
+from .memory import memory_errors_translated
 from .model import EfficientSAM, build_decoder
 from .prepared_images import PreparedImages
 from .preprocessing import PREPROCESSING_VERSION, to_model_input
@@ -150,11 +151,13 @@ class Predictor:
 
         Raises:
             ImageError: an array is not (H, W, 3) uint8.
+            OutOfMemory: fewer images at a time, or smaller ones, may fit.
             EfficientSAMError: the encoder was dropped.
         """
-        if isinstance(rgb, np.ndarray):
-            return self._encode_batch([rgb])[0]
-        return self._encode_batch(rgb)
+        images = [rgb] if isinstance(rgb, np.ndarray) else rgb
+        with memory_errors_translated(f"encode {len(images)} image(s)"):
+            embeddings = self._encode_batch(images)
+        return embeddings[0] if isinstance(rgb, np.ndarray) else embeddings
 
     @torch.inference_mode()
     def _encode_batch(self, images: Sequence[NDArray[np.uint8]]) -> list[ImageEmbedding]:
@@ -191,10 +194,19 @@ class Predictor:
         Raises:
             PromptError: a point or box lies outside the image.
             ImageError: the embedding belongs to another model.
+            OutOfMemory: there is not enough memory for so many prompts.
         """
-        if isinstance(prompt, Prompt):
-            return self._decode_prompts(embedding, [prompt])[0]
-        return self._decode_prompts(embedding, prompt)
+        prompts = [prompt] if isinstance(prompt, Prompt) else prompt
+        with memory_errors_translated(f"decode {len(prompts)} prompt(s)"):
+            answers = self._decode_prompts(embedding, prompts)
+        return answers[0] if isinstance(prompt, Prompt) else answers
+
+    def is_device_usable(self) -> bool:
+        """Whether the device still computes; an accelerator that failed once may fail for good."""
+        try:
+            return torch.ones(1, device=self.device).sum().item() == 1
+        except RuntimeError:
+            return False
 
     def _decode_prompts(
         self, embedding: ImageEmbedding, prompts: Sequence[Prompt]

@@ -38,7 +38,7 @@ from typing import ClassVar
 
 from redis.exceptions import RedisError
 
-from core import EfficientSAMError, ImageError, PromptError
+from core import EfficientSAMError, ImageError, OutOfMemory, PromptError
 from worker import (
     EncodeFailed,
     EncodeTimeout,
@@ -257,6 +257,7 @@ class EncodeDeadlineExceeded(BackendError):
 _ANSWER_TO: Mapping[type[Exception], type[BackendError]] = {
     PromptError: PromptInvalid,
     ImageError: ImageUnusable,
+    OutOfMemory: EncoderUnavailable,
     EfficientSAMError: InternalError,
     EncodeFailed: ImageUnusable,
     EncodeTimeout: EncodeDeadlineExceeded,

@@ -169,7 +169,11 @@ class LabelStudioClient:
         return self._predictions.find_drawn(task_id, model_version)
 
     def post_prediction(
-        self, task_id: int, project_id: int, prediction: Mapping[str, object]
+        self,
+        task_id: int,
+        project_id: int,
+        prediction: Mapping[str, object],
+        is_alone: Callable[[], bool] = lambda: True,
     ) -> None:
         """Store a prediction, once: where it is not known whether it arrived, look first.
 
@@ -177,9 +181,11 @@ class LabelStudioClient:
             task_id: the task.
             project_id: its project.
             prediction: ``result``, ``score`` and ``model_version``.
+            is_alone: asked after it is stored: whether nobody else can have stored one of this
+                model version meanwhile. Otherwise it is looked for, and the later one deleted.
 
         Raises:
             TaskMissing, ProjectMissing: it was deleted.
             PredictionRefused: Label Studio does not take it.
         """
-        self._predictions.post(task_id, project_id, prediction)
+        self._predictions.post(task_id, project_id, prediction, is_alone)

@@ -1,7 +1,7 @@
 """Predictions that Label Studio keeps: each is stored once; checked with Label Studio 1.23.2."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import httpx
 
@@ -47,7 +47,13 @@ class PredictionStore:
         of_version = [one for one in found if one.model_version == model_version]
         return max(of_version, key=lambda one: one.id, default=None)
 
-    def post(self, task_id: int, project_id: int, prediction: Mapping[str, object]) -> None:
+    def post(
+        self,
+        task_id: int,
+        project_id: int,
+        prediction: Mapping[str, object],
+        is_alone: Callable[[], bool] = lambda: True,
+    ) -> None:
         """Store a prediction, once; ``LabelStudioClient.post_prediction``."""
         model_version = str(prediction["model_version"])
         body = {**prediction, "task": task_id, "project": project_id}
@@ -64,7 +70,7 @@ class PredictionStore:
             if is_doubtful and model_version in self.find_model_versions(task_id, patience):
                 return
         posted = _read_posted(response, task_id, project_id, len(content))
-        if is_doubtful:
+        if is_doubtful or not is_alone():
             self._remove_double(task_id, model_version, posted.id)
 
     def _find(self, task_id: int, patience: Patience | None = None) -> tuple[StoredPrediction, ...]:

@@ -63,3 +63,9 @@ class WorkerProcesses:
     def stop(self) -> None:
         for child in self._children:
             stop_process(child)
+
+
+def miss_beats(redis: Redis) -> None:
+    """Let the time pass after which workers that do not beat count as dead."""
+    for key in redis.keys("rq:execution:*"):
+        redis.delete(key)

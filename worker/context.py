@@ -4,6 +4,8 @@ The model is loaded once a process and set here before the first job. RQ calls m
 functions by name with JSON arguments: arguments name data, they never carry it.
 """
 
+import logging
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,13 +13,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from redis import Redis
+from redis.exceptions import RedisError
+from rq.timeouts import BaseTimeoutException
 
-from core import MAX_PIXELS, ImageEmbedding, ImageTooLarge, Predictor, read_image
+from core import (
+    MAX_PIXELS,
+    EfficientSAMError,
+    ImageEmbedding,
+    ImageTooLarge,
+    Predictor,
+    read_image,
+)
 
 from .counters import count
 from .embedding_codec import EmbeddingDtype
 from .errors import NotAWorker
 from .job_queue import is_urgent_waiting
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -69,6 +82,38 @@ class WorkerContext:
             count(pipe, "encode_seconds", spent_s, device=device)
             pipe.execute()
         return embeddings
+
+    def encode_each(self, images: Sequence[NDArray[np.uint8]]) -> list[ImageEmbedding | Exception]:
+        """Encode images in one batch; one that spoils it costs no other its embedding.
+
+        What fails is tried in halves, down to single images: so a batch that does not fit into
+        memory becomes smaller, and an image that the encoder cannot bear is found.
+
+        Args:
+            images: (H, W, 3) each, of any size.
+
+        Returns:
+            In order: its embedding, or why there is none.
+        """
+        try:
+            return list(self.encode(images))
+        except (RedisError, BaseTimeoutException):
+            raise  # not the images' fault
+        except Exception as error:  # whatever the encoder raises, it is about these images
+            if len(images) == 1:
+                self._check_device(error)
+                return [error]
+            logger.warning("a batch of %d failed (%s); halved", len(images), error)
+        middle = len(images) // 2
+        return self.encode_each(images[:middle]) + self.encode_each(images[middle:])
+
+    def _check_device(self, error: Exception) -> None:
+        """End this process where its device is lost: else every further image would fail."""
+        if isinstance(error, EfficientSAMError) or self.predictor.is_device_usable():
+            return
+        logger.critical("the device %s is lost; ending", self.predictor.device, exc_info=error)
+        logging.shutdown()
+        os._exit(1)
 
     def should_yield(self, queue: str) -> bool:
         """Whether a long job of this queue should hand back what it has not begun.

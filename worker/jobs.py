@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from redis import Redis
 from redis.exceptions import RedisError
 
-from core import ImageEmbedding, ImageError, Tile
+from core import ImageEmbedding, ImageError, OutOfMemory, Tile
 
 from .context import WorkerContext, current_context
 from .embedding_cache import RedisEmbeddingCache
@@ -145,16 +145,19 @@ def _encode(
     with risking_a_life(context.redis, context.predictor.embedding_identity, view):
         views = [_read(context, view, content, tile), *_read_waiting(context)]
         moments.append(time.perf_counter())
-        embeddings = context.encode([one.rgb for one in views])
+        own, *along = context.encode_each([one.rgb for one in views])
         moments.append(time.perf_counter())
-    for one, embedding in zip(views, embeddings, strict=True):
-        keep_embedding(context, one.view, embedding)
+    for one, embedding in zip(views, (own, *along), strict=True):
+        if not isinstance(embedding, Exception):  # else its own job says so to whoever asked
+            keep_embedding(context, one.view, embedding)
+    if isinstance(own, Exception):
+        raise own
     moments.append(time.perf_counter())
     spent_ms = [1000 * (after - before) for before, after in pairwise(moments)]
     logger.info(
         "encoded image=%.12s tile=%s size_hw=%s images=%d read_ms=%.1f encode_ms=%.1f "
         "store_ms=%.1f",
-        view, view.partition("@")[2] or "whole", embeddings[0].original_size_hw, len(views),
+        view, view.partition("@")[2] or "whole", own.original_size_hw, len(views),
         *spent_ms,
     )  # fmt: skip
     return dict(zip(("read", "encode", "store"), spent_ms, strict=True))
@@ -178,7 +181,7 @@ def _read_waiting(context: WorkerContext) -> list[_ReadView]:
             continue
         try:
             found.append(_read(context, view, content, parse_view(view)[1]))
-        except (ImageError, ValueError) as error:
+        except (ImageError, OutOfMemory, ValueError) as error:
             # Its own job says so to whoever asked.
             logger.info("not encoded along image=%.12s reason=%s", view, type(error).__name__)
     return found

@@ -26,6 +26,7 @@ from threading import Event, Semaphore
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from redis.exceptions import RedisError
 
 from core import ImageEmbedding, Tile
 from worker import RequestThreads, WorkerContext, keep_embedding
@@ -41,6 +42,7 @@ from ..labeled_task import LabeledTask
 from ..protocol import Task
 from ..task_labeler import TaskLabeler, TaskPrompt
 from .box_keys import find_box_keys
+from .chunk_hold import ChunkHold
 from .image_fetch import fetch_image
 from .run import Run
 from .task_failures import RUN_STOPPERS, TASK_FAILURES
@@ -71,6 +73,7 @@ class ChunkPipeline:
 
     Args:
         run: what is done.
+        hold: whether the tasks are still this worker's.
         context: model and Redis of this worker process.
         labeler: of the run's project.
         client: of its Label Studio.
@@ -81,6 +84,7 @@ class ChunkPipeline:
     def __init__(
         self,
         run: Run,
+        hold: ChunkHold,
         context: WorkerContext,
         labeler: TaskLabeler,
         client: LabelStudioClient,
@@ -88,6 +92,7 @@ class ChunkPipeline:
         outcomes: TaskOutcomes,
     ) -> None:
         self._run = run
+        self._hold = hold
         self._context = context
         self._labeler = labeler
         self._client = client
@@ -189,13 +194,8 @@ class ChunkPipeline:
                 content = fetch_image(self._images, self._client, prompt.source, task_id)
                 sha256 = hashlib.sha256(content).hexdigest()
                 return _ReadTask(prompt, sha256, self._context.read_image(content))
-        except RUN_STOPPERS as error:
-            self._errors.append(error)
-        except TASK_FAILURES as error:
-            self._fail(task_id, error)
-        except Exception as error:  # a thread's edge: the task fails, the others go on
-            logger.exception("run=%s task=%s failed", self._run.id, task_id)
-            self._fail(task_id, error)
+        except Exception as error:  # a thread's edge
+            self._settle(task_id, error)
         self._slots.release()
         return None
 
@@ -221,41 +221,53 @@ class ChunkPipeline:
 
     def _encode(self, batch: Sequence[_ReadTask], posters: RequestThreads) -> None:
         try:
-            embeddings = self._context.encode([task.rgb for task in batch])
-        except Exception as error:
+            embeddings = self._context.encode_each([task.rgb for task in batch])
+        except Exception as error:  # a thread's edge; it is about none of the tasks
             self._errors.append(error)
             return
         for task, embedding in zip(batch, embeddings, strict=True):
             try:
-                if self._run.options.keep_embeddings:
-                    keep_embedding(self._context, task.content_sha256, embedding)
-                labeled = self._labeler.label(
-                    task.prompt, embedding, partial(_encode_tile, self._context, task.rgb)
-                )
-            except TASK_FAILURES as error:
-                self._fail(_task_id(task), error)
+                if isinstance(embedding, Exception):
+                    raise embedding
+                posters.submit(self._post, _task_id(task), self._label(task, embedding))
+            except Exception as error:  # a thread's edge
+                self._settle(_task_id(task), error)
                 self._slots.release()
-            else:
-                posters.submit(self._post, _task_id(task), labeled)
+
+    def _label(self, task: _ReadTask, embedding: ImageEmbedding) -> LabeledTask:
+        if self._run.options.keep_embeddings:
+            keep_embedding(self._context, task.content_sha256, embedding)
+        encode_tile = partial(_encode_tile, self._context, task.rgb)
+        return self._labeler.label(task.prompt, embedding, encode_tile)
 
     def _post(self, task_id: int, labeled: LabeledTask) -> None:
         try:
             prediction = labeled.to_prediction()
+            if not self._hold.is_kept():
+                return
             if prediction is None:
                 nothing = "every mask is empty or unsure; no prediction was stored"
                 self._outcomes.record_failed(self._run.id, task_id, nothing, _NO_MASK)
                 return
-            self._client.post_prediction(task_id, self._run.project, prediction)
+            project = self._run.project
+            self._client.post_prediction(task_id, project, prediction, self._hold.is_alone)
             self._outcomes.record_done(self._run.id, task_id)
-        except RUN_STOPPERS as error:
-            self._errors.append(error)
-        except TASK_FAILURES as error:
-            self._fail(task_id, error)
-        except Exception as error:  # a thread's edge: the task fails, the others go on
-            logger.exception("run=%s task=%s failed", self._run.id, task_id)
-            self._fail(task_id, error)
+        except Exception as error:  # a thread's edge
+            self._settle(task_id, error)
         finally:
             self._slots.release()
+
+    def _settle(self, task_id: int, error: Exception) -> None:
+        """See what a failure is about: all tasks, or this one, and then the others go on."""
+        if isinstance(error, (*RUN_STOPPERS, RedisError)):
+            self._errors.append(error)
+            return
+        if not isinstance(error, TASK_FAILURES):
+            logger.error("run=%s task=%s failed", self._run.id, task_id, exc_info=error)
+        try:
+            self._fail(task_id, error)
+        except RedisError as away:
+            self._errors.append(away)
 
     def _fail(self, task_id: int, error: Exception) -> None:
         self._begun.add(task_id)

@@ -136,11 +136,14 @@ class Chunk(_Record):
         id: of the chunk, within the run.
         page: of Label Studio's list; None for a chunk of tasks.
         tasks: ids of the tasks to label.
+        is_doubtful: whether somebody else may still be at these tasks: a worker that only seemed
+            dead, or one that finishes what was cancelled and resumed.
     """
 
     id: str
     page: int | None = None
     tasks: tuple[int, ...] = ()
+    is_doubtful: bool = False
 
 
 class StoredBox(_Record):

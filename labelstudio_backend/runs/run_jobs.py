@@ -15,6 +15,7 @@ from ..job_resources import job_resources
 from ..label_config import parse_label_config
 from ..label_studio_client import LabelStudioClient
 from ..task_labeler import LabelingPlan, TaskLabeler
+from .chunk_hold import ChunkHold
 from .chunk_pipeline import ChunkPipeline
 from .run import Chunk, Run, RunState
 from .run_store import RunStore, make_chunks, make_page, renew_chunk
@@ -134,8 +135,9 @@ def _label(
     outcomes = TaskOutcomes(context.redis)
     attempts = store.begin_chunk(run.id, chunk.id)
     if attempts > 1 and len(chunk.tasks) > 1:
-        # A worker died over it. One by one, the task that kills harms no other.
-        store.complete_chunk(run, chunk.id, make_chunks(chunk.tasks, size=1), is_at_front=True)
+        # A worker died over it, or seems to have. One by one, the task that kills harms no other.
+        singles = make_chunks(chunk.tasks, size=1, is_doubtful=True)
+        store.complete_chunk(run, chunk.id, singles, is_at_front=True)
         return
     if attempts > _LIVES - 1:
         for task_id in chunk.tasks:
@@ -147,14 +149,23 @@ def _label(
         parse_label_config(run.label_config),
         LabelingPlan(run.options.prompts, run.options.label, run.has_tiles),
     )
-    pipeline = ChunkPipeline(run, context, labeler, client, job_resources().images, outcomes)
-    rest = pipeline.label(
-        chunk.tasks, lambda: context.should_yield(BATCH) or not store.is_running(run.id)
-    )
-    _complete(run, chunk, store, rest)
+    hold = ChunkHold(store, run.id, chunk, attempts)
+    images = job_resources().images
+    pipeline = ChunkPipeline(run, hold, context, labeler, client, images, outcomes)
+
+    def should_stop() -> bool:
+        has_reason = context.should_yield(BATCH) or not store.is_running(run.id)
+        return has_reason or not hold.is_kept()
+
+    rest = pipeline.label(chunk.tasks, should_stop)
+    if hold.is_kept():
+        _complete(run, chunk, store, rest)
+    else:
+        logger.warning("run=%s chunk=%s: another has begun it; left to them", run.id, chunk.id)
 
 
 def _complete(run: Run, chunk: Chunk, store: RunStore, rest: Sequence[int]) -> None:
-    store.complete_chunk(run, chunk.id, make_chunks(rest), is_at_front=True)
+    following = make_chunks(rest, is_doubtful=chunk.is_doubtful)
+    store.complete_chunk(run, chunk.id, following, is_at_front=True)
     done = len(chunk.tasks) - len(rest)
     logger.info("run=%s chunk=%s tasks=%d handed_back=%d", run.id, chunk.id, done, len(rest))

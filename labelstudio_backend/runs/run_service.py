@@ -193,7 +193,7 @@ class RunService:
             LabelStudioUnknown: its account is no longer kept and none was given.
         """
         run = self._renew(run_id, account)
-        chunks = make_chunks(self._outcomes.find_open(run_id))
+        chunks = make_chunks(self._outcomes.find_open(run_id), is_doubtful=True)
         self._store.restart(run, chunks if run.is_selection else [*chunks, make_page(1)])
 
     def retry_failed(self, run_id: str, account: LabelStudioAccount | None = None) -> None:
@@ -212,7 +212,8 @@ class RunService:
             raise RunConflict(f"no task of the run {run_id} failed")
         run = self._renew(run_id, account)
         self._outcomes.forget_failures(run_id, failed)
-        self._store.restart(run, make_chunks(self._outcomes.find_open(run_id)))
+        chunks = make_chunks(self._outcomes.find_open(run_id), is_doubtful=True)
+        self._store.restart(run, chunks)
 
     def _renew(self, run_id: str, account: LabelStudioAccount | None) -> Run:
         run = self._store.find(run_id)

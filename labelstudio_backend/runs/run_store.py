@@ -27,11 +27,13 @@ _PARTS = ("chunks", "attempts", "tasks", "done", "skipped", "already", "failed",
 ChunkJob = Callable[[str, str], None]
 
 
-def make_chunks(task_ids: Iterable[int], size: int = CHUNK_TASKS) -> list[Chunk]:
+def make_chunks(
+    task_ids: Iterable[int], size: int = CHUNK_TASKS, *, is_doubtful: bool = False
+) -> list[Chunk]:
     """Tasks in chunks, in order."""
     ids = list(task_ids)
     return [
-        Chunk(id=_new_id(), tasks=tuple(ids[start : start + size]))
+        Chunk(id=_new_id(), tasks=tuple(ids[start : start + size]), is_doubtful=is_doubtful)
         for start in range(0, len(ids), size)
     ]
 
@@ -43,7 +45,7 @@ def make_page(page: int) -> Chunk:
 
 def renew_chunk(chunk: Chunk) -> Chunk:
     """The same work under another id, to be begun anew."""
-    return chunk.model_copy(update={"id": _new_id()})
+    return chunk.model_copy(update={"id": _new_id(), "is_doubtful": True})
 
 
 class RunStore:
@@ -179,6 +181,14 @@ class RunStore:
     def begin_chunk(self, run_id: str, chunk_id: str) -> int:
         """Say that a worker begins a chunk; how often that happened, this time included."""
         return int(self._redis.hincrby(run_key(run_id, "attempts"), chunk_id, 1))
+
+    def is_held(self, run_id: str, chunk_id: str, attempt: int) -> bool:
+        """Whether nobody else has begun a chunk since, and it was not taken from the run."""
+        with self._redis.pipeline() as pipe:
+            pipe.hexists(run_key(run_id, "chunks"), chunk_id)
+            pipe.hget(run_key(run_id, "attempts"), chunk_id)
+            is_there, attempts = pipe.execute()
+        return bool(is_there) and int(attempts or 0) == attempt
 
     def complete_chunk(
         self,

@@ -9,7 +9,7 @@ from labelstudio_backend.runs import RunOptions, RunService, RunState
 from ..label_studio_stand_in import LabelStudioStandIn
 from ..labelstudio_backend.learned_decoders import make_decoder_file
 from ..worker_processes import StartWorker
-from .test_runs import add_tasks, make_account, ours, wait_until_over
+from .detected_tasks import add_tasks, make_account, ours, wait_until_over
 
 
 def test_a_run_predicts_with_the_version_that_its_project_used_when_it_began(

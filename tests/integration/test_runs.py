@@ -1,25 +1,19 @@
 """Whole projects: real workers, a real Redis, and a Label Studio that can be made to fail."""
 
-import io
 import itertools
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 from label_studio_sdk.converter.brush import decode_rle
-from PIL import Image
-from pydantic import SecretStr
 from redis import Redis
 
 from core import Predictor
 from labelstudio_backend import LabelStudioAccount, ProjectMissing, RunConflict, RunMissing
 from labelstudio_backend.errors import LabelConfigInvalid, UnknownLabel
-from labelstudio_backend.runs import RunOptions, RunProgress, RunService, RunState
+from labelstudio_backend.runs import RunOptions, RunService, RunState
 from labelstudio_backend.runs.run import StoredBox
 from labelstudio_backend.task_prompts import PromptSource
 from worker import BATCH, EmbeddingClient, as_text, connect_redis, count_waiting_jobs
@@ -27,97 +21,18 @@ from worker import BATCH, EmbeddingClient, as_text, connect_redis, count_waiting
 from ..label_studio_stand_in import LabelStudioStandIn
 from ..redis_process import RedisProcess
 from ..worker_processes import StartWorker, WorkerProcesses
-
-WIDTH_PX, HEIGHT_PX = 64, 48
-_TIMEOUT_S = 100
-
-
-@pytest.fixture
-def label_studio() -> Iterator[LabelStudioStandIn]:
-    with LabelStudioStandIn() as server:
-        yield server
-
-
-@pytest.fixture
-def account(label_studio: LabelStudioStandIn) -> LabelStudioAccount:
-    return make_account(label_studio)
-
-
-@pytest.fixture
-def runs(redis: Redis, predictor: Predictor) -> RunService:
-    return RunService(redis, predictor)
-
-
-def make_account(label_studio: LabelStudioStandIn) -> LabelStudioAccount:
-    return LabelStudioAccount(httpx.URL(label_studio.url), SecretStr(label_studio.token or ""))
-
-
-def make_jpeg(number: int) -> bytes:
-    file = io.BytesIO()
-    rng = np.random.default_rng(number)
-    Image.fromarray(rng.integers(0, 255, (HEIGHT_PX, WIDTH_PX, 3), np.uint8)).save(file, "JPEG")
-    return file.getvalue()
-
-
-def rectangle(x: float, label: str) -> dict[str, Any]:
-    """A box of 40 % by 50 %, as a detector's prediction holds it."""
-    return {
-        "id": "d1",
-        "type": "rectanglelabels",
-        "from_name": "tag3",
-        "to_name": "image",
-        "original_width": WIDTH_PX,
-        "original_height": HEIGHT_PX,
-        "image_rotation": 0,
-        "value": {
-            "x": x, "y": 20, "width": 40, "height": 50, "rotation": 0, "rectanglelabels": [label],
-        },
-    }  # fmt: skip
-
-
-def detect(label_studio: LabelStudioStandIn, task_id: int, *labels: str) -> None:
-    """Give a task the boxes of a detector."""
-    result = [rectangle(10 * (1 + n), label) for n, label in enumerate(labels)]
-    stored = {"id": 900_000 + task_id, "result": result, "model_version": "detector", "score": 0.9}
-    label_studio.predictions.setdefault(task_id, []).append(stored)
-
-
-def add_tasks(label_studio: LabelStudioStandIn, count: int, *labels: str) -> list[int]:
-    """Tasks with an image each, and boxes of these labels."""
-    images = [label_studio.add_image(f"{n}.jpg", make_jpeg(n)) for n in range(count)]
-    task_ids = label_studio.add_tasks([{"image": image} for image in images])
-    for task_id in task_ids:
-        if labels:
-            detect(label_studio, task_id, *labels)
-    return task_ids
-
-
-def wait_until_over(runs: RunService, run_id: str) -> RunProgress:
-    deadline = time.monotonic() + _TIMEOUT_S
-    while (progress := runs.find(run_id)[1]).state is RunState.RUNNING:
-        assert time.monotonic() < deadline, progress
-        time.sleep(0.05)
-    return progress
-
-
-def wait_for_done(runs: RunService, run_id: str, count: int) -> None:
-    deadline = time.monotonic() + _TIMEOUT_S
-    while (progress := runs.find(run_id)[1]).done < count:
-        assert time.monotonic() < deadline, progress
-        time.sleep(0.005)
-
-
-def ours(label_studio: LabelStudioStandIn, task_id: int, version: str) -> list[dict[str, Any]]:
-    """The predictions of a task that are of this model version."""
-    stored = label_studio.predictions.get(task_id, [])
-    return [one for one in stored if one["model_version"] == version]
-
-
-def assert_one_each(
-    label_studio: LabelStudioStandIn, task_ids: list[int], predictor: Predictor
-) -> None:
-    counts = {t: len(ours(label_studio, t, predictor.model_version)) for t in task_ids}
-    assert counts == dict.fromkeys(task_ids, 1)
+from .detected_tasks import (
+    HEIGHT_PX,
+    WIDTH_PX,
+    add_tasks,
+    assert_one_each,
+    detect,
+    make_account,
+    make_jpeg,
+    ours,
+    wait_for_done,
+    wait_until_over,
+)
 
 
 def test_boxes_of_a_detector_become_masks_that_keep_their_labels(

@@ -1,37 +1,27 @@
 """Workers that are killed, poisoned or told to stop, as processes."""
 
-import io
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 from redis import Redis
 
 from core import Predictor
 from esam.redis_server import PrivateRedis
 from worker import EmbeddingClient, EncodeFailed, EncodeTimeout, list_workers
 
-from ..poisoned_esam import ENDLESS_HW, KILLING_HW, RAISING_HW
-from ..worker_processes import StartWorker, WorkerProcesses
+from ..poisoned_esam import ENDLESS_HW, KILLING_HW, LOST_DEVICE_HW, RAISING_HW, make_noise
+from ..worker_processes import StartWorker, WorkerProcesses, miss_beats
 
 _TIMEOUT_S = 60.0
 
 
 def make_images(count: int) -> list[bytes]:
     """So many different ones."""
-    return [make_image((20, 30), seed) for seed in range(count)]
-
-
-def make_image(size_hw: tuple[int, int], seed: int = 0) -> bytes:
-    rgb = np.random.default_rng(seed).integers(0, 255, (*size_hw, 3), np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(rgb).save(file, "PNG")
-    return file.getvalue()
+    return [make_noise((20, 30), seed) for seed in range(count)]
 
 
 @pytest.fixture
@@ -57,16 +47,10 @@ def wait_until(is_so: Callable[[], object], what: str) -> None:
         time.sleep(0.02)
 
 
-def miss_beats(redis: Redis) -> None:
-    """Let the time pass after which a worker without a beat counts as dead."""
-    for key in redis.keys("rq:execution:*"):
-        redis.delete(key)
-
-
 def test_an_image_that_kills_workers_is_given_up_with_a_reason_and_costs_no_more_of_them(
     redis: Redis, client: EmbeddingClient, poisoned: WorkerProcesses
 ) -> None:
-    poison = make_image(KILLING_HW)
+    poison = make_noise(KILLING_HW)
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(client.get_or_encode, poison, timeout_s=100)
         for _ in range(3):
@@ -75,7 +59,7 @@ def test_an_image_that_kills_workers_is_given_up_with_a_reason_and_costs_no_more
         survivor = poisoned.start()
         with pytest.raises(EncodeFailed, match="every worker that took this job died over it"):
             answer.result()
-    assert client.get_or_encode(make_image((20, 30))).original_size_hw == (20, 30)
+    assert client.get_or_encode(make_noise((20, 30))).original_size_hw == (20, 30)
     with pytest.raises(EncodeFailed, match="the last 3 workers that encoded this image died"):
         client.get_or_encode(poison)
     assert survivor.poll() is None
@@ -86,11 +70,23 @@ def test_an_image_over_which_the_encoder_raises_costs_no_worker_and_is_not_tried
 ) -> None:
     worker = poisoned.start()
     with pytest.raises(EncodeFailed, match="cudnn error: this image is poison"):
-        client.get_or_encode(make_image(RAISING_HW))
+        client.get_or_encode(make_noise(RAISING_HW))
     (found,) = redis.zrange("rq:failed:interactive", 0, -1)
-    assert client.get_or_encode(make_image((20, 30))).original_size_hw == (20, 30)
+    assert client.get_or_encode(make_noise((20, 30))).original_size_hw == (20, 30)
     assert redis.zrange("rq:failed:interactive", 0, -1) == [found]
     assert worker.poll() is None
+
+
+def test_a_worker_whose_device_is_lost_ends_and_another_does_the_job(
+    redis: Redis, client: EmbeddingClient, poisoned: WorkerProcesses, start_worker: StartWorker
+) -> None:
+    first = poisoned.start()
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(client.get_or_encode, make_noise(LOST_DEVICE_HW), timeout_s=100)
+        assert first.wait(_TIMEOUT_S) == 1
+        miss_beats(redis)
+        start_worker()
+        assert answer.result().original_size_hw == LOST_DEVICE_HW
 
 
 def test_a_worker_that_is_told_to_stop_takes_no_further_job_and_loses_none(
@@ -132,7 +128,7 @@ def test_a_job_that_outlasts_the_limit_is_given_back_and_done_by_another_worker(
     try:
         first = poisoned.start()
         with ThreadPoolExecutor(1) as pool:
-            answer = pool.submit(client.get_or_encode, make_image(ENDLESS_HW), timeout_s=100)
+            answer = pool.submit(client.get_or_encode, make_noise(ENDLESS_HW), timeout_s=100)
             wait_until(lambda: redis.zcard("rq:wip:interactive"), "no worker took the job")
             first.send_signal(signal.SIGTERM)
             assert first.wait(_TIMEOUT_S) == 0
@@ -149,7 +145,7 @@ def test_a_second_signal_gives_back_at_once(
 ) -> None:
     worker = poisoned.start()
     with pytest.raises(EncodeTimeout):
-        client.get_or_encode(make_image(ENDLESS_HW), timeout_s=0.1)
+        client.get_or_encode(make_noise(ENDLESS_HW), timeout_s=0.1)
     wait_until(lambda: redis.zcard("rq:wip:interactive"), "no worker took the job")
     worker.send_signal(signal.SIGINT)
     time.sleep(0.2)  # two at once are one to the kernel
@@ -163,12 +159,12 @@ def test_a_worker_that_hangs_loses_its_job_to_another_and_does_no_harm_when_it_g
 ) -> None:
     hung = poisoned.start()
     with ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(client.get_or_encode, make_image(ENDLESS_HW), timeout_s=100)
+        answer = pool.submit(client.get_or_encode, make_noise(ENDLESS_HW), timeout_s=100)
         wait_until(lambda: redis.zcard("rq:wip:interactive"), "no worker took the job")
         hung.send_signal(signal.SIGSTOP)
         miss_beats(redis)
         start_worker()
         assert answer.result().original_size_hw == ENDLESS_HW
         hung.send_signal(signal.SIGCONT)
-    assert client.get_or_encode(make_image((20, 30))).original_size_hw == (20, 30)
+    assert client.get_or_encode(make_noise((20, 30))).original_size_hw == (20, 30)
     assert redis.zcard("rq:failed:interactive") == 0

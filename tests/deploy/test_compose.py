@@ -12,6 +12,7 @@ import pytest
 from dockerfile_parse import DockerfileParser
 from pydantic import AliasChoices
 
+from esam.cli import COMMANDS
 from labelstudio_backend import BackendSettings
 from worker import WorkerSettings
 
@@ -112,12 +113,25 @@ def test_the_weights_volume_is_written_by_its_download_alone(
         assert volume.get("read_only", False) is (name != "weights")
 
 
+def find_option_variables(command: Any) -> set[str]:
+    """The environment variables that a command and those within it take options from."""
+    found: set[str] = set()
+    for parameter in command.params:
+        names = parameter.envvar or ()
+        found |= {names} if isinstance(names, str) else set(names)
+    for within in getattr(command, "commands", {}).values():
+        found |= find_option_variables(within)
+    return found
+
+
 def known_names() -> set[str]:
-    names = {"LOG_LEVEL", "ESAM_LOG_FORMAT"}
+    names = {"LOG_LEVEL", "ESAM_LOG_FORMAT", "OMP_NUM_THREADS", "OMP_WAIT_POLICY"}
     for settings in (WorkerSettings, BackendSettings):
         for field in settings.model_fields.values():
             alias = field.validation_alias
             names |= set(map(str, alias.choices if isinstance(alias, AliasChoices) else [alias]))
+    for name, command in COMMANDS.items():
+        names |= find_option_variables(command.load(name))
     return names | set(re.findall(r"\$\{(\w+)", COMPOSE_TEXT))
 
 
@@ -127,6 +141,20 @@ def test_every_setting_is_in_the_example_and_nothing_else() -> None:
     assert named == known_names() - by_compose
     last_line = EXAMPLE.splitlines()[-1]
     assert all(name in last_line for name in by_compose)
+
+
+@pytest.mark.parametrize("settings", [WorkerSettings, BackendSettings])
+def test_what_stands_in_the_example_is_taken_without_it_too(
+    settings: type[WorkerSettings | BackendSettings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suggested = {"LABEL_STUDIO_URL", "ESAM_MODEL", "ESAM_WEIGHTS"}
+    values = dict(re.findall(r"^#([A-Z_]+)=(.+)$", EXAMPLE, re.MULTILINE))
+    for name in known_names():
+        monkeypatch.delenv(name, raising=False)
+    plain = settings()
+    for name in values.keys() - suggested:
+        monkeypatch.setenv(name, values[name])
+    assert settings() == plain
 
 
 def test_the_example_as_it_is_changes_nothing() -> None:

@@ -170,15 +170,15 @@ def check_url(url: str, option: str) -> str:
         OptionInvalid: it is not one.
     """
     text = url.strip().rstrip("/")
+    if "@" in text:
+        # The URL is shown in messages, and a login must not be.
+        raise OptionInvalid(f"{option} must not hold a login")
     try:
         parsed = httpx.URL(text)
     except httpx.InvalidURL:
         parsed = httpx.URL()
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise OptionInvalid(f"{option} must be a URL such as {DEFAULT_URL}, got {url!r}")
-    if parsed.userinfo:
-        # The URL is shown in messages, and a login must not be.
-        raise OptionInvalid(f"{option} must not hold a login")
     return text
 
 

@@ -14,6 +14,8 @@ import uvicorn
 
 _HEALTH_PATHS = ("/", "/health")
 _LOADING = {"status": "UP", "model_class": "EfficientSAM", "is_loading": True}
+# Whoever asks has shown no login yet: the reason is for the log alone.
+_NOT_LOADED = {"error": "not_loaded", "detail": "the service did not start; see its log"}
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -33,7 +35,7 @@ def serve_early(load: Callable[[], App], host: str, port: int) -> None:
         Exception: what ``load`` raised; the server has stopped then.
     """
     early = _EarlyApp(load)
-    config = uvicorn.Config(early, host, port, log_config=None, access_log=False)
+    config = uvicorn.Config(early, host, port, ws="none", log_config=None, access_log=False)
     server = uvicorn.Server(config)
     early.on_failure = lambda: setattr(server, "should_exit", True)
     server.run()
@@ -58,7 +60,7 @@ class _EarlyApp:
             return
         await self._is_decided.wait()
         if self._app is None:
-            await _answer(send, 503, {"error": "not_loaded", "detail": str(self.failure)})
+            await _answer(send, 503, _NOT_LOADED)
             return
         await self._app(scope, receive, send)
 

@@ -53,8 +53,8 @@ class StackConfig:
     port: int = 9090
     host: str = "0.0.0.0"  # noqa: S104  Label Studio often runs in a container beside
     workers: int = 1
-    redis_url: str | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
+    redis_url: str | None = field(default=None, repr=False)  # may hold a password
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     log_folder: Path | None = None
     drain_timeout_s: float = 20.0
 

@@ -157,10 +157,11 @@ class Task(_Message):
     """
 
     id: int | str | None = None
-    data: dict[str, object] = {}
-    annotations: _StoredResults = ()
-    drafts: _StoredResults = ()
-    predictions: _StoredResults = ()
+    # What people wrote, and signed URLs: not for whoever prints a task.
+    data: dict[str, object] = Field({}, repr=False)
+    annotations: _StoredResults = Field((), repr=False)
+    drafts: _StoredResults = Field((), repr=False)
+    predictions: _StoredResults = Field((), repr=False)
 
 
 def _project_key(value: object) -> object:

@@ -1,7 +1,8 @@
 """Every key this package writes to Redis, and how long each lives.
 
     esam:account:<id>            where a Label Studio is, and its token        (account_store)
-    esam:warm:<id>               an image is on its way to the cache           (warm_start)
+    esam:warm:<id>               where an image is that is on its way to the cache; empty when it
+                                 is there or cannot be fetched                 (warm_start)
     esam:runs                    ids of runs by time                           (runs.run_store)
     esam:run:<id>                the run, its state and counters
     esam:run:<id>:chunks         chunks that are not done, by id
@@ -11,7 +12,7 @@
     esam:run:<id>:skipped        ids of tasks that hold nothing to predict from
     esam:run:<id>:already        ids of tasks that had a prediction
     esam:run:<id>:failed         reasons by task id
-    esam:run:<id>:boxes          boxes of a file by task or image
+    esam:run:<id>:boxes          boxes of a file by task, or by a hash of the image's name
     esam:selection:<project>     id of the run that "Retrieve predictions" feeds
     esam:models                  what is known of learned models, by version   (models.model_store)
     esam:model:<version>         a learned model's decoder file
@@ -38,7 +39,7 @@ def account_key(account_id: str) -> str:
 
 
 def warm_key(image_id: str) -> str:
-    """Key that says that an image was asked for already."""
+    """Key of an image that was asked for already."""
     return f"esam:warm:{image_id}"
 
 

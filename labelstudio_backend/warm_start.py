@@ -2,6 +2,8 @@
 
 Orders are bounded (``MAX_WAITING`` jobs), asked for once an hour an image, and dropped when no
 worker came to them in half an hour: an embedding nobody waits for must not cost a click its turn.
+
+Jobs name an image by an id: its URL may be signed, and a job that failed is kept for days.
 """
 
 import hashlib
@@ -16,6 +18,8 @@ from worker import (
     PREFETCH,
     EmbeddingClient,
     RequestThreads,
+    WorkerContext,
+    as_text,
     count,
     count_waiting_jobs,
     current_context,
@@ -79,12 +83,12 @@ class WarmStart:
             if source[: len(SCHEME)].lower() == SCHEME:
                 continue  # it travels with each click; the queue must not hold images
             image_id = hashlib.sha256(f"{self._identity}\n{source}".encode()).hexdigest()[:32]
-            if self._redis.set(warm_key(image_id), 1, nx=True, ex=WARM_TTL_S):
+            if self._redis.set(warm_key(image_id), source, nx=True, ex=WARM_TTL_S):
                 enqueue_job(
                     self._redis,
                     PREFETCH,
                     warm_image,
-                    (account_id, task_id, source),
+                    (account_id, task_id, image_id),
                     timeout_s=_JOB_TIMEOUT_S,
                     wait_at_most_s=_STALE_AFTER_S,
                 )
@@ -100,12 +104,22 @@ class WarmStart:
             logger.info("warm start images=%d queued=%d", len(images), queued)
 
 
-def warm_image(account_id: str | None, task_id: int | str | None, source: str) -> None:
+def warm_image(account_id: str | None, task_id: int | str | None, image_id: str) -> None:
     """Fetch and encode an image in this worker process, unless its embedding is there.
 
     It is allowed to fail: the click that comes later says what is wrong.
     """
     context = current_context()
+    source = context.redis.get(warm_key(image_id))
+    if not source:  # evicted for room, or done by a worker that died right after
+        return
+    _warm(context, account_id, task_id, as_text(source))
+    context.redis.set(warm_key(image_id), "", xx=True, keepttl=True)
+
+
+def _warm(
+    context: WorkerContext, account_id: str | None, task_id: int | str | None, source: str
+) -> None:
     embeddings = EmbeddingClient(context.redis, context.predictor.embedding_identity)
     try:
         account = AccountStore(context.redis).load(account_id) if account_id else None

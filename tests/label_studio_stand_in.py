@@ -46,6 +46,7 @@ class LabelStudioStandIn:
         url: of the server.
         token: the legacy token; None refuses all legacy tokens, as an organization may.
         personal_access_token: exchanged at ``/api/token/refresh``.
+        make_access_token: makes the short-lived tokens it is exchanged for.
         project: its tasks, annotations, drafts, predictions and views.
         cloud_files: content by URI such as ``s3://bucket/dog.jpg``, passed on by itself.
         requests: ``"POST /api/predictions/"`` of the last it was asked, without queries.
@@ -57,6 +58,7 @@ class LabelStudioStandIn:
         self.project = StandInProject(**project)
         self.token: str | None = secrets.token_hex(20)
         self.personal_access_token = "ey.stand-in." + secrets.token_urlsafe(16)
+        self.make_access_token: Callable[[], str] = lambda: secrets.token_urlsafe(16)
         self.cloud_files: dict[str, bytes] = {}
         self.requests: deque[str] = deque(maxlen=100_000)
         self._files: dict[str, bytes] = {}
@@ -226,7 +228,7 @@ class LabelStudioStandIn:
     def _exchange(self, posted: Json) -> Answer:
         if posted.get("refresh") != self.personal_access_token:
             return 401, {"detail": "Token is invalid", "code": "token_not_valid"}, {}
-        self._access_tokens.add(token := secrets.token_urlsafe(16))
+        self._access_tokens.add(token := self.make_access_token())
         return ok({"access": token})
 
     def _resolve(self, uri: str) -> Answer:

@@ -1,5 +1,9 @@
-"""How the boxes of a file find their task: by its id, or by its image."""
+"""How the boxes of a file find their task: by its id, or by its image.
 
+The keys stay in Redis with their run, and an image may be named by a signed URL: it is hashed.
+"""
+
+import hashlib
 import re
 from collections.abc import Iterable
 
@@ -12,7 +16,7 @@ _UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")
 
 def box_key(task_id: int | None, image: str | None) -> str:
     """The key of a line of the file; the task's id counts where both are given."""
-    return f"task:{task_id}" if task_id is not None else f"image:{image}"
+    return _task_key(task_id) if task_id is not None else _image_key(image or "")
 
 
 def find_box_keys(task: Task) -> list[str]:
@@ -22,7 +26,15 @@ def find_box_keys(task: Task) -> list[str]:
     """
     values = [value for value in task.data.values() if isinstance(value, str)]
     images = dict.fromkeys(name for value in values for name in _names(value))
-    return [f"task:{task.id}", *(f"image:{name}" for name in images)]
+    return [_task_key(task.id), *map(_image_key, images)]
+
+
+def _task_key(task_id: int | str | None) -> str:
+    return f"task:{task_id}"
+
+
+def _image_key(name: str) -> str:
+    return f"image:{hashlib.sha256(name.encode()).hexdigest()[:32]}"
 
 
 def _names(source: str) -> Iterable[str]:

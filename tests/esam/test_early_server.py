@@ -84,6 +84,7 @@ def test_an_application_that_cannot_be_loaded_ends_the_server_with_its_reason() 
     assert not thread.is_alive()
     waiting.join(30)
     assert answers[0].status_code == 503
-    assert answers[0].json()["detail"] == "the weights are gone"
+    assert answers[0].json()["error"] == "not_loaded"
+    assert "weights" not in answers[0].text, "who asks has shown no login"
     with pytest.raises(ValueError, match="the weights are gone"):
         raise raised[0]

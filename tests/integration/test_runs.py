@@ -14,6 +14,7 @@ from core import Predictor
 from labelstudio_backend import LabelStudioAccount, ProjectMissing, RunConflict, RunMissing
 from labelstudio_backend.errors import LabelConfigInvalid, UnknownLabel
 from labelstudio_backend.runs import RunOptions, RunService, RunState
+from labelstudio_backend.runs.box_keys import box_key
 from labelstudio_backend.runs.run import StoredBox
 from labelstudio_backend.task_prompts import PromptSource
 from worker import BATCH, EmbeddingClient, as_text, connect_redis, count_waiting_jobs
@@ -321,7 +322,10 @@ def test_boxes_of_a_file_find_their_task_by_id_or_by_image(
 ) -> None:
     first, second, third = add_tasks(label_studio, 3)
     box = StoredBox(label="Cat", box=(5, 5, 40, 40))
-    boxes = {f"task:{first}": [box], "image:1.jpg": [box, box.model_copy(update={"label": "Dog"})]}
+    boxes = {
+        box_key(first, None): [box],
+        box_key(None, "1.jpg"): [box, box.model_copy(update={"label": "Dog"})],
+    }
     start_worker()
     options = RunOptions(prompts=PromptSource.FILE)
     progress = wait_until_over(runs, runs.start(1, account, options, boxes).id)

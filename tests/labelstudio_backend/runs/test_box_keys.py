@@ -35,4 +35,8 @@ def test_another_file_does_not_find_it_and_a_data_uri_has_no_name() -> None:
 
 def test_a_malformed_url_has_itself_alone() -> None:
     task = Task(id=7, data={"image": "http://[broken/dog.jpg"})
-    assert find_box_keys(task) == ["task:7", "image:http://[broken/dog.jpg"]
+    assert find_box_keys(task) == ["task:7", box_key(None, "http://[broken/dog.jpg")]
+
+
+def test_a_key_does_not_show_the_url_that_it_stands_for() -> None:
+    assert "signature" not in box_key(None, "https://host/dog.jpg?signature=1")

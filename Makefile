@@ -10,7 +10,7 @@ PROMETHEUS := .e2e/prometheus
 # Tests of what comes from outside, beside the HTTP surface.
 PROPERTIES := tests/core/test_image.py tests/core/test_checkpoint.py tests/labelstudio_backend tests/worker/test_embedding_codec.py
 
-.PHONY: help install demo run test fuzz e2e lint format lock bench clean
+.PHONY: help install demo run test fuzz e2e lint audit format lock bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -66,6 +66,9 @@ lint: install  ## format, style, types, and which package may import which
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+audit: install  ## known vulnerabilities of the locked dependencies; asks api.osv.dev
+	$(BIN)/python .ci/audit.py
 
 format: install  ## rewrite the code in the project's format
 	$(BIN)/ruff format .

@@ -48,7 +48,7 @@ def _tell(dependencies: Sequence[dict[str, Any]]) -> int:
         fixed = ", ".join(known["fix_versions"]) or "no version yet"
         print(f"{one['name']} {one['version']}: {known['id']}, fixed in {fixed}")
     print(
-        f"{len(looked_up)} of {len(dependencies)} packages looked up, {len(found)} vulnerabilities"
+        f"{len(looked_up)} of {len(dependencies)} packages looked up; vulnerabilities: {len(found)}"
     )
     return 1 if found or not looked_up else 0
 

@@ -14,11 +14,13 @@ from labelstudio_backend import (
     ProjectModels,
     Projects,
     ProjectWork,
+    ReadinessProbe,
     RecentFailures,
     ServiceObserver,
+    connect_embeddings,
     create_app,
 )
-from worker import EmbeddingClient, WorkerSettings, current_request_id
+from worker import WorkerSettings, current_request_id
 
 from .demo_photos import find_samples
 from .logs import name_requests
@@ -47,12 +49,13 @@ def load_backend(model: str | None, weights: Path | None, device: str) -> FastAP
 
 def _make_app(predictor: Predictor, settings: WorkerSettings, backend: BackendSettings) -> FastAPI:
     redis, projects, failures = settings.connect(), Projects(), RecentFailures()
-    embeddings = EmbeddingClient(redis, predictor.embedding_identity)
+    embeddings = connect_embeddings(predictor, settings, backend)
     images = ImageFetcher.from_settings(backend)
     impatient = settings.connect(is_patient=False)
     models = ProjectModels(predictor, ModelStore(impatient, backend.learned_folder))
     work = ProjectWork(redis, predictor, backend, projects, models)
     observer = ServiceObserver(impatient, predictor, embeddings, failures)
+    readiness = ReadinessProbe(impatient, predictor, is_redis_required=backend.is_redis_required)
     service = PredictionService(
         predictor,
         embeddings,
@@ -65,4 +68,4 @@ def _make_app(predictor: Predictor, settings: WorkerSettings, backend: BackendSe
         models=models,
     )
     playground = Playground(predictor, embeddings, backend, service.metrics, find_samples())
-    return create_app(service, backend, work, playground, observer)
+    return create_app(service, backend, work, playground, observer, readiness)

@@ -1,7 +1,8 @@
 """An HTTP server that is up while its application is still being imported and loaded.
 
-``/health`` says at once that the process is alive; any other call waits until the application is
-there. Label Studio, a proxy or a person who starts the service need not guess how long that takes.
+``/health`` says at once that the process is alive, and ``/ready`` that it is not ready; any other
+call waits until the application is there. Label Studio, a proxy or a person who starts the service
+need not guess how long that takes.
 """
 
 import asyncio
@@ -13,6 +14,8 @@ from typing import Any
 import uvicorn
 
 _HEALTH_PATHS = ("/", "/health")
+_READY_PATH = "/ready"
+_NOT_READY = {"is_ready": False, "is_loading": True}
 _LOADING = {"status": "UP", "model_class": "EfficientSAM", "is_loading": True}
 # Whoever asks has shown no login yet: the reason is for the log alone.
 _NOT_LOADED = {"error": "not_loaded", "detail": "the service did not start; see its log"}
@@ -57,6 +60,9 @@ class _EarlyApp:
             return
         if self._app is None and scope["path"] in _HEALTH_PATHS:
             await _answer(send, 200, _LOADING)
+            return
+        if self._app is None and scope["path"] == _READY_PATH and self.failure is None:
+            await _answer(send, 503, _NOT_READY)
             return
         await self._is_decided.wait()
         if self._app is None:

@@ -2,6 +2,7 @@
 
 from .app import create_app
 from .background import BackgroundRuns, WarmStart
+from .embedding_access import connect_embeddings
 from .errors import (
     BackendError,
     LabelStudioError,
@@ -33,6 +34,7 @@ from .project_work import ProjectWork
 from .projects import Projects
 from .prompted_image import EmbeddingSource
 from .protocol import Task
+from .readiness import ReadinessProbe
 from .recent_failures import RecentFailures
 from .regions import clip_box
 from .service_observer import ServiceObserver
@@ -75,6 +77,7 @@ __all__ = [
     "ProjectWork",
     "Projects",
     "PromptSource",
+    "ReadinessProbe",
     "RecentFailures",
     "RunConflict",
     "RunMissing",
@@ -86,6 +89,7 @@ __all__ = [
     "TaskPrompt",
     "WarmStart",
     "clip_box",
+    "connect_embeddings",
     "create_app",
     "encode_brush_rle",
     "find_file_name",

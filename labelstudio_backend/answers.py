@@ -36,6 +36,40 @@ class HealthAnswer(Answer):
     model_version: str
 
 
+class ReadyPart(Answer):
+    """A part that is there, or why not."""
+
+    is_ready: bool
+    detail: str | None
+
+
+class NeededPart(ReadyPart):
+    """A part that clicks may do without."""
+
+    is_required: bool
+
+
+class Workers(NeededPart):
+    """Those that are alive and have this model."""
+
+    count: Count
+
+
+class ReadyAnswer(Answer):
+    """Of ``/ready``.
+
+    Attributes:
+        is_ready: whether a click on any image is answered.
+        encoder: who encodes an image that is clicked on now.
+    """
+
+    is_ready: bool
+    encoder: Literal["workers", "this process", "nobody"]
+    model: ReadyPart
+    redis: NeededPart
+    workers: Workers
+
+
 class VersionsAnswer(Answer):
     """Of ``/versions``."""
 

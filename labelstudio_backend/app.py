@@ -13,6 +13,7 @@ from core import EfficientSAMError
 from worker import WorkerError
 
 from .basic_auth import BasicAuth
+from .call_limit import CallLimit
 from .errors import BackendError, Superseded, is_fault, translate_error
 from .http_bodies import ReadBody, make_answer, parse_body, read_bounded
 from .model_routes import add_model_routes
@@ -23,6 +24,7 @@ from .prediction_service import PredictionService
 from .project_routes import add_project_routes
 from .project_work import ProjectWork
 from .protocol import PredictRequest, SetupRequest, ValidateRequest, WebhookEvent
+from .readiness import ReadinessProbe
 from .request_observer import RequestObserver, note_outcome
 from .reserved_threads import ReservedThreads
 from .service_observer import ServiceObserver
@@ -43,6 +45,7 @@ def create_app(
     work: ProjectWork | None = None,
     playground: Playground | None = None,
     observer: ServiceObserver | None = None,
+    readiness: ReadinessProbe | None = None,
 ) -> FastAPI:
     """The ASGI application.
 
@@ -52,6 +55,7 @@ def create_app(
         work: whole projects; None leaves out runs and warm starts.
         playground: answers the page ``/play``; None leaves it out.
         observer: looks at the service; None leaves out its status.
+        readiness: looks at what clicks need; None leaves out ``/ready``.
     """
     app = FastAPI(
         title="EfficientSAM for Label Studio",
@@ -70,13 +74,14 @@ def create_app(
     async def read_body(request: Request) -> bytes:
         return await read_bounded(request, settings.request_max_bytes, _FEWER)
 
-    _add_routes(app, service, work, read_body)
+    limit = CallLimit(settings.max_waiting)
+    _add_routes(app, service, work, read_body, limit)
     if work is not None:
         add_project_routes(app, work, read_body)
         add_model_routes(app, work, read_body)
     if playground is not None:
-        add_play_routes(app, playground, read_body, settings.image_max_bytes)
-    _add_operator_routes(app, service, settings, observer)
+        add_play_routes(app, playground, read_body, settings.image_max_bytes, limit)
+    _add_operator_routes(app, service, settings, observer, readiness)
     describe_bodies(app, has_login=settings.basic_auth_user is not None)
     if settings.label_studio_api_key is not None and settings.label_studio_url is None:
         logger.warning("LABEL_STUDIO_API_KEY is sent nowhere, because LABEL_STUDIO_URL is not set")
@@ -84,7 +89,11 @@ def create_app(
 
 
 def _add_routes(
-    app: FastAPI, service: PredictionService, work: ProjectWork | None, read_body: ReadBody
+    app: FastAPI,
+    service: PredictionService,
+    work: ProjectWork | None,
+    read_body: ReadBody,
+    limit: CallLimit,
 ) -> None:
     @app.get("/health")
     @app.get("/")
@@ -154,13 +163,14 @@ def _add_routes(
     @app.post("/predict")
     async def predict(request: Request) -> Response:
         """A click, or tasks to label without one."""
-        body = await read_body(request)
+        with limit.admitted():
+            body = await read_body(request)
 
-        # Reading and writing masks takes time too: all of it off the event loop.
-        def answer() -> Response:
-            return make_answer({"results": service.predict(parse_body(PredictRequest, body))})
+            # Reading and writing masks takes time too: all of it off the event loop.
+            def answer() -> Response:
+                return make_answer({"results": service.predict(parse_body(PredictRequest, body))})
 
-        return await run_in_threadpool(answer)
+            return await run_in_threadpool(answer)
 
 
 def _add_operator_routes(
@@ -168,16 +178,17 @@ def _add_operator_routes(
     service: PredictionService,
     settings: BackendSettings,
     observer: ServiceObserver | None,
+    readiness: ReadinessProbe | None,
 ) -> None:
     if observer is None:
-        add_operator_routes(app, service.metrics, None)
+        add_operator_routes(app, service.metrics, None, readiness)
         return
     service.metrics.add_collector(StateMetrics(observer))
 
     def describe() -> dict[str, object]:
         return describe_service(observer.read(), settings, observer.failures.list(), time.time())
 
-    add_operator_routes(app, service.metrics, describe)
+    add_operator_routes(app, service.metrics, describe, readiness)
 
 
 async def answer_error(request: Request, error: Exception) -> Response:

@@ -27,6 +27,7 @@
     │   ├── ImageTokenRefused                502  image_token_refused
     │   └── LabelStudioUnknown               502  label_studio_unknown
     ├── EncoderUnavailable                   503  encoder_unavailable
+    ├── Overloaded                           503  overloaded
     └── EncodeDeadlineExceeded               504  encode_deadline_exceeded
 
 ``code`` is stable: programs may rely on it. ``detail`` is for people. Neither ever holds a token, a
@@ -43,6 +44,7 @@ from worker import (
     EncodeFailed,
     EncodeTimeout,
     NoWorker,
+    QueueFull,
     RedisUnavailable,
     WorkerError,
     explain_redis_error,
@@ -247,6 +249,14 @@ class EncoderUnavailable(BackendError):
     headers: ClassVar[Mapping[str, str]] = {"Retry-After": str(RETRY_AFTER_S)}
 
 
+class Overloaded(BackendError):
+    """As much is waited for as may be; asking again later helps."""
+
+    status = 503
+    code = "overloaded"
+    headers: ClassVar[Mapping[str, str]] = {"Retry-After": str(RETRY_AFTER_S)}
+
+
 class EncodeDeadlineExceeded(BackendError):
     """The image was not encoded in the time Label Studio waits."""
 
@@ -262,6 +272,7 @@ _ANSWER_TO: Mapping[type[Exception], type[BackendError]] = {
     EncodeFailed: ImageUnusable,
     EncodeTimeout: EncodeDeadlineExceeded,
     NoWorker: EncoderUnavailable,
+    QueueFull: Overloaded,
     RedisUnavailable: EncoderUnavailable,
     WorkerError: InternalError,
 }

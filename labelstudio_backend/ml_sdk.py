@@ -8,7 +8,8 @@ constructor  ``(label_config, train_output, hostname,     ``(project_id, label_c
 fit          ``(tasks, workdir, event, data, ...)``       ``(event, data, ...)``
 predict      a list                                       ``ModelResponse``, or a list
 
-Redis and a worker are needed beside it (``esam worker``): this class decodes, they encode.
+Redis and a worker are needed beside it (``esam worker``): this class decodes, they encode. With
+``ESAM_REDIS_REQUIRED=0`` it encodes by itself while they are away.
 It is imported by label-studio-ml alone, so the package does not export it.
 """
 
@@ -19,13 +20,14 @@ from typing import Any
 
 from label_studio_ml.model import LabelStudioMLBase
 
+from labelstudio_backend.embedding_access import connect_embeddings
 from labelstudio_backend.images import ImageFetcher
 from labelstudio_backend.prediction_service import PredictionService
 from labelstudio_backend.project_work import ProjectWork
 from labelstudio_backend.projects import Projects
 from labelstudio_backend.protocol import PredictRequest, SetupRequest
 from labelstudio_backend.settings import BackendSettings
-from worker import EmbeddingClient, WorkerSettings
+from worker import WorkerSettings
 
 _NO_PROJECT = "0"
 
@@ -45,7 +47,7 @@ def load_service() -> PredictionService:
     work = ProjectWork(redis, predictor, backend, projects)
     return PredictionService(
         predictor,
-        EmbeddingClient(redis, predictor.embedding_identity),
+        connect_embeddings(predictor, worker, backend),
         ImageFetcher.from_settings(backend),
         backend,
         projects,

@@ -39,6 +39,7 @@ _FILES: Final = frozenset({"/play/images"})
 ANSWERS: Final[Mapping[tuple[str, str], Mapping[str, type[BaseModel]]]] = {
     ("get", "/"): {"200": answers.HealthAnswer},
     ("get", "/health"): {"200": answers.HealthAnswer},
+    ("get", "/ready"): {"200": answers.ReadyAnswer, "503": answers.ReadyAnswer},
     ("get", "/versions"): {"200": answers.VersionsAnswer},
     ("post", "/predict"): {"200": answers.PredictAnswer},
     ("post", "/setup"): {"200": answers.SetupAnswer},
@@ -57,7 +58,7 @@ ANSWERS: Final[Mapping[tuple[str, str], Mapping[str, type[BaseModel]]]] = {
     ("post", "/models/use"): {"200": answers.ModelChangeAnswer},
     ("post", "/models/rollback"): {"200": answers.ModelChangeAnswer},
 }
-"""By method and path, of each status that is a success."""
+"""By method and path, of each status that is not an error's."""
 
 _KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "/metrics": ("text/plain",),
@@ -104,7 +105,7 @@ def _describe(app: FastAPI, has_login: bool) -> Json:
                 }
             elif method == "post" and path in _FILES:
                 operation["requestBody"] = {"required": True, "content": {"*/*": {}}}
-            operation["responses"] = {**_describe_success(method, path), **errors}
+            operation["responses"] = {**errors, **_describe_success(method, path)}
             if path == "/health":
                 operation["security"] = []
     if has_login:

@@ -29,6 +29,10 @@ class BackendSettings(BaseSettings):
         image_max_redirects: how many redirects are followed to an image.
         predict_timeout_s: the longest time one click may take, seconds; Label Studio waits 100.
         request_max_bytes: the largest request body read.
+        max_waiting: how many predictions may be waited for at once, and how many images may wait
+            for a worker; who comes beyond is told to come again later.
+        is_redis_required: whether clicks fail while Redis or all workers are away; else this
+            process encodes by itself then, one image after the other.
         prelabel: what is predicted when a task is opened or predictions are retrieved: ``off``,
             nothing; ``regions``, a mask for each rectangle and keypoint stored in the task;
             ``everything``, every mask that the model is sure of.
@@ -54,6 +58,8 @@ class BackendSettings(BaseSettings):
     image_max_redirects: int = Field(5, validation_alias="ESAM_IMAGE_MAX_REDIRECTS", ge=0)
     predict_timeout_s: float = Field(90.0, validation_alias="ESAM_PREDICT_TIMEOUT_S", gt=0)
     request_max_bytes: int = Field(256 * _MIB, validation_alias="ESAM_REQUEST_MAX_BYTES", gt=0)
+    max_waiting: int = Field(200, validation_alias="ESAM_MAX_WAITING", gt=0)
+    is_redis_required: bool = Field(True, validation_alias="ESAM_REDIS_REQUIRED")
     prelabel: Prelabel = Field("regions", validation_alias="ESAM_PRELABEL")
     has_tiles: bool = Field(True, validation_alias="ESAM_TILES")
     learned_folder: Path | None = Field(None, validation_alias="ESAM_LEARNED_FOLDER")

@@ -12,6 +12,7 @@ from .errors import (
     JobRefused,
     NotAWorker,
     NoWorker,
+    QueueFull,
     RedisUnavailable,
     WorkerError,
 )
@@ -26,6 +27,7 @@ from .redis_connection import (
     redis_errors_translated,
 )
 from .request_id import RequestThreads, choose_request_id, current_request_id, working_for
+from .self_reliant import SelfReliantEmbeddings
 from .settings import WorkerSettings
 from .worker_status import WorkerStatus, list_workers
 
@@ -43,9 +45,11 @@ __all__ = [
     "JobRefused",
     "NoWorker",
     "NotAWorker",
+    "QueueFull",
     "QueueState",
     "RedisUnavailable",
     "RequestThreads",
+    "SelfReliantEmbeddings",
     "WorkerContext",
     "WorkerError",
     "WorkerSettings",

@@ -20,8 +20,13 @@ from core import ImageEmbedding, Tile
 from . import jobs
 from .embedding_cache import EmbeddingCache, ProcessEmbeddingCache, RedisEmbeddingCache
 from .embedding_lookups import EmbeddingLookups, Place
-from .errors import EncodeFailed, EncodeTimeout, NoWorker
-from .job_queue import enqueue_job, find_unfinished_job, is_more_urgent
+from .errors import EncodeFailed, EncodeTimeout, NoWorker, QueueFull
+from .job_queue import (
+    count_waiting_jobs,
+    enqueue_job,
+    find_unfinished_job,
+    is_more_urgent,
+)
 from .keys import (
     ALIAS_TTL_S,
     IMAGE_TTL_S,
@@ -54,6 +59,8 @@ class EmbeddingClient:
         process_cache_bytes: bound of the embeddings kept in this process.
         no_worker_grace_s: how long a caller waits where there is no worker: one that is started
             anew takes that long on a busy machine.
+        max_waiting_jobs: how many jobs may wait on a queue before further ones are refused: each
+            holds an image in Redis, and whoever comes last would wait in vain.
     """
 
     def __init__(
@@ -62,6 +69,7 @@ class EmbeddingClient:
         model_identity: str,
         process_cache_bytes: int = _DEFAULT_PROCESS_CACHE_BYTES,
         no_worker_grace_s: float = _NO_WORKER_GRACE_S,
+        max_waiting_jobs: int = 200,
     ) -> None:
         self._redis = redis
         self._identity = model_identity
@@ -70,6 +78,7 @@ class EmbeddingClient:
         self._lookups = Counter[Place]()
         self._lookups_lock = threading.Lock()
         self._no_worker_grace_s = no_worker_grace_s
+        self._max_waiting_jobs = max_waiting_jobs
 
     def find(self, image_sha256: str, tile: Tile | None = None) -> ImageEmbedding | None:
         """The embedding of an image, or of a tile of it, if it is in this process or in Redis.
@@ -81,6 +90,10 @@ class EmbeddingClient:
         if embedding is not None:
             self._count(place)
         return embedding
+
+    def find_near(self, image_sha256: str, tile: Tile | None = None) -> ImageEmbedding | None:
+        """The embedding of an image, or of a tile of it, if it is in this process."""
+        return self._near.get(embedding_key(self._identity, view_of(image_sha256, tile)))
 
     def get_or_encode(
         self,
@@ -105,6 +118,7 @@ class EmbeddingClient:
             EncodeFailed: the worker could not encode it; the message is its reason.
             EncodeTimeout: no embedding before the deadline.
             NoWorker: nobody is there to take the job.
+            QueueFull: too many images wait for a worker already.
             RedisUnavailable: Redis cannot be reached.
         """
         image_sha256 = hashlib.sha256(image).hexdigest()
@@ -190,6 +204,7 @@ class EmbeddingClient:
                     job = running and find_unfinished_job(self._redis, running.decode())
                     if job and not _waits_behind(job, priority):
                         return job
+                    self._check_room(priority)
                     pipe.multi()
                     pipe.set(image_key(view), image, ex=IMAGE_TTL_S)
                     job_id = str(uuid4())
@@ -210,6 +225,14 @@ class EmbeddingClient:
                     return job
                 except WatchError:
                     continue
+
+    def _check_room(self, priority: str) -> None:
+        waiting = count_waiting_jobs(self._redis)[priority]
+        if waiting >= self._max_waiting_jobs:
+            raise QueueFull(
+                f"{waiting} images wait for a worker already; ask again later, and start more "
+                "workers if this repeats (ESAM_MAX_WAITING is the bound)"
+            )
 
     def _wait(self, job: Job, deadline: float) -> Mapping[str, float]:
         """Block until the job has a result or is lost; wakes on a result, does not poll for it.

@@ -7,6 +7,7 @@ WorkerError
 ├── JobRefused             a job in Redis is none that this worker does
 ├── NoWorker               no worker process is alive to take the job
 ├── NotAWorker             a job runs in a process that has no model
+├── QueueFull              too many images wait for a worker already
 └── RedisUnavailable       Redis cannot be reached or refuses
 """
 
@@ -37,6 +38,10 @@ class NoWorker(WorkerError):
 
 class NotAWorker(WorkerError):
     """A job runs in a process that has loaded no model."""
+
+
+class QueueFull(WorkerError):
+    """Too many images wait for a worker already."""
 
 
 class RedisUnavailable(WorkerError):

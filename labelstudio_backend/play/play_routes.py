@@ -7,6 +7,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse
 
+from ..call_limit import CallLimit
 from ..http_bodies import ReadBody, make_answer, parse_body, read_bounded
 from .messages import MaskRequest
 from .playground import Playground
@@ -24,7 +25,11 @@ _HEADERS = {
 
 
 def add_play_routes(
-    app: FastAPI, playground: Playground, read_body: ReadBody, image_max_bytes: int
+    app: FastAPI,
+    playground: Playground,
+    read_body: ReadBody,
+    image_max_bytes: int,
+    limit: CallLimit,
 ) -> None:
     """Add ``/play`` and what the page behind it asks for to the application."""
     _add_page(app)
@@ -46,14 +51,16 @@ def add_play_routes(
     async def add_image(request: Request) -> Response:
         """An image file, to be clicked on: the body is its content."""
         advice = "use a smaller image, or raise ESAM_IMAGE_MAX_BYTES"
-        content = await read_bounded(request, image_max_bytes, advice)
-        return await run_in_threadpool(lambda: make_answer(playground.add_image(content)))
+        with limit.admitted():
+            content = await read_bounded(request, image_max_bytes, advice)
+            return await run_in_threadpool(lambda: make_answer(playground.add_image(content)))
 
     @app.post("/play/masks")
     async def find_masks(request: Request) -> Response:
         """Points and a box on it, to be answered with masks."""
-        asked = parse_body(MaskRequest, await read_body(request))
-        return await run_in_threadpool(lambda: make_answer(playground.find_masks(asked)))
+        with limit.admitted():
+            asked = parse_body(MaskRequest, await read_body(request))
+            return await run_in_threadpool(lambda: make_answer(playground.find_masks(asked)))
 
 
 def _add_page(app: FastAPI) -> None:

@@ -55,6 +55,8 @@ def test_health_is_told_while_other_calls_wait_for_the_application() -> None:
 
     url, _, _ = serve(load)
     assert ask(f"{url}/health").json()["is_loading"]
+    ready = ask(f"{url}/ready")
+    assert (ready.status_code, ready.json()["is_ready"]) == (503, False)
     answers: list[object] = []
     waiting = threading.Thread(target=lambda: answers.append(ask(f"{url}/versions").json()))
     waiting.start()

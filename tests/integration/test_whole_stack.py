@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -279,18 +280,58 @@ def test_a_taken_port_is_said_before_anything_starts(
     assert f"port {port} cannot be used" in result.stderr
 
 
-def test_without_redis_a_click_is_told_what_to_start(nano_weights: Path) -> None:
-    environment = {**os.environ, "ESAM_REDIS_URL": "redis://127.0.0.1:1/0"}
+def test_a_stack_that_runs_is_ready(stack: RunningStack) -> None:
+    ready = httpx.get(f"{stack.url}/ready")
+    assert (ready.status_code, ready.json()["encoder"]) == (200, "workers")
+    assert ready.json()["workers"] == {
+        "is_ready": True, "is_required": True, "count": 1, "detail": None
+    }  # fmt: skip
+
+
+@contextmanager
+def serving_without_redis(weights: Path, **environment: str) -> Iterator[str]:
+    """The URL of a backend that finds no Redis."""
+    environment = {**os.environ, "ESAM_REDIS_URL": "redis://127.0.0.1:1/0", **environment}
     command = [sys.executable, "-m", "esam", "serve", "--port", "0", "--host", "127.0.0.1"]
-    command += ["--model", "nano", "--weights", str(nano_weights)]
+    command += ["--model", "nano", "--weights", str(weights)]
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as backend:
         assert backend.stderr is not None
         lines = iter(backend.stderr)
-        url = next(m[0] for line in lines if (m := re.search(r"http://127\S+:\d+", line)))
-        image = read_image(photo_path("coffee.png"))
+        yield next(m[0] for line in lines if (m := re.search(r"http://127\S+:\d+", line)))
+        backend.terminate()
+
+
+def test_without_redis_a_click_is_told_what_to_start(nano_weights: Path) -> None:
+    image = read_image(photo_path("coffee.png"))
+    with serving_without_redis(nano_weights) as url:
         assert httpx.get(f"{url}/health").json()["status"] == "UP"
         reply = httpx.post(f"{url}/predict", json=click(image, 9, 9), timeout=60)
-        backend.terminate()
+        ready = httpx.get(f"{url}/ready", timeout=60)
     assert reply.status_code == 503
     assert reply.headers["Retry-After"]
     assert "ESAM_REDIS_URL" in reply.json()["detail"]
+    assert (ready.status_code, ready.json()["is_ready"]) == (503, False)
+    assert ready.json()["encoder"] == "nobody"
+    assert "127.0.0.1:1 cannot be used" in ready.json()["redis"]["detail"]
+
+
+def test_a_backend_that_needs_no_redis_encodes_by_itself_and_says_so(
+    nano_weights: Path, predictor: Predictor
+) -> None:
+    image = read_image(photo_path("coffee.png"))
+    with serving_without_redis(nano_weights, ESAM_REDIS_REQUIRED="0") as url:
+        reply = httpx.post(f"{url}/predict", json=click(image, 290, 150), timeout=90)
+        ready = httpx.get(f"{url}/ready", timeout=60)
+    assert reply.status_code == 200, reply.text
+    (expected,) = decode_closely(
+        predictor,
+        predictor.encode(image),
+        [Prompt(points=[[290, 150]])],
+        lambda tile: predictor.encode(tile.crop(image)),
+    )
+    ours, theirs = drawn_mask(reply.json()), expected.draw()
+    assert (ours & theirs).sum() / (ours | theirs).sum() > 0.98
+    assert ready.status_code == 200
+    assert ready.json()["encoder"] == "this process"
+    assert not ready.json()["redis"]["is_ready"]
+    assert not ready.json()["redis"]["is_required"]

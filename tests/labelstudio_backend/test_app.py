@@ -189,6 +189,38 @@ def test_health_is_answered_at_once_while_every_thread_waits_for_an_embedding(
             the_error(call.result(), 504, "encode_deadline_exceeded")
 
 
+def test_who_comes_when_as_many_are_waited_for_as_may_be_is_told_when_to_come_again(
+    run_backend: RunBackend, predictor: Predictor, host: Host, png: bytes
+) -> None:
+    released = threading.Event()
+
+    class Waiting(InProcessEmbeddings):
+        def get_or_encode(self, image: bytes, /, **more: Any) -> ImageEmbedding:
+            assert released.wait(20)
+            return super().get_or_encode(image, **more)
+
+    backend = run_backend(embeddings=Waiting(predictor), label_studio_url=host.url, max_waiting=3)
+    host.serve(DOG, png)
+    click = make_predict(DOG, make_keypoint(50, 50))
+    with ThreadPoolExecutor(3) as callers:
+        waiting = [callers.submit(backend.predict, click) for _ in range(3)]
+        try:
+            deadline = time.monotonic() + 10
+            while len(host.requests) < 3:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            refused = backend.predict(click)
+            sent = backend.client.post("/play/images", content=png)
+        finally:
+            released.set()
+        for call in waiting:
+            assert call.result().status_code in (200, 409)  # a newer call took its place
+    for answer in (refused, sent):
+        assert "3 predictions are waited for already" in the_error(answer, 503, "overloaded")
+        assert answer.headers["Retry-After"] == "5"
+    the_prediction(backend.predict(click))
+
+
 def test_a_prediction_is_one_log_line_with_the_time_of_each_stage(
     backend: Backend, host: Host, png: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:

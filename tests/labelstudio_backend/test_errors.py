@@ -35,6 +35,7 @@ def test_every_error_of_the_packages_below_has_an_answer_that_keeps_its_message(
         (worker.EncodeFailed("x"), 422),
         (worker.NoWorker("x"), 503),
         (worker.RedisUnavailable("x"), 503),
+        (worker.QueueFull("x"), 503),
         (worker.EncodeTimeout("x"), 504),
     ],
 )
@@ -53,5 +54,8 @@ def test_codes_are_unique_and_the_docstring_draws_every_class_with_status_and_co
         assert line.split()[-2:] == [str(cls.status), cls.code]
 
 
-def test_an_unavailable_encoder_says_when_to_ask_again() -> None:
-    assert translate_error(worker.NoWorker("x")).headers["Retry-After"] == "5"
+@pytest.mark.parametrize("error_type", [worker.NoWorker, worker.QueueFull])
+def test_an_encoder_that_cannot_take_it_now_says_when_to_ask_again(
+    error_type: type[worker.WorkerError],
+) -> None:
+    assert translate_error(error_type("x")).headers["Retry-After"] == "5"

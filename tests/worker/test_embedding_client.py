@@ -23,6 +23,7 @@ from worker import (
     EncodeFailed,
     EncodeTimeout,
     NoWorker,
+    QueueFull,
     RedisUnavailable,
     WorkerContext,
     connect_redis,
@@ -273,6 +274,23 @@ def test_without_any_worker_the_caller_is_told_before_its_deadline(
     client = EmbeddingClient(redis, predictor.embedding_identity, no_worker_grace_s=1)
     with pytest.raises(NoWorker, match="esam worker"):
         client.get_or_encode(png, timeout_s=60)
+
+
+def test_a_queue_that_is_full_takes_nobody_but_who_joins_until_a_worker_came(
+    redis: Redis, predictor: Predictor, png: bytes, start_worker: StartWorker
+) -> None:
+    client = EmbeddingClient(redis, predictor.embedding_identity, max_waiting_jobs=2)
+    for image in (png, png + b"\0"):
+        with pytest.raises(EncodeTimeout):
+            client.get_or_encode(image, timeout_s=0.1)
+    with pytest.raises(QueueFull, match=r"2 images wait for a worker already.*ESAM_MAX_WAITING"):
+        client.get_or_encode(png + b"\0\0")
+    with pytest.raises(EncodeTimeout):  # no further job is needed
+        client.get_or_encode(png, timeout_s=0.1)
+    assert count_waiting_jobs(redis)[INTERACTIVE] == 2
+    start_worker()
+    for image in (png, png + b"\0", png + b"\0\0"):
+        assert client.get_or_encode(image).original_size_hw == (120, 160)
 
 
 def test_a_redis_that_is_not_there_is_named_without_its_password(png: bytes) -> None:

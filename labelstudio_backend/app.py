@@ -15,6 +15,7 @@ from worker import WorkerError
 from .basic_auth import BasicAuth
 from .call_limit import CallLimit
 from .errors import BackendError, Superseded, is_fault, translate_error
+from .foreign_pages import RefuseForeignPages
 from .http_bodies import ReadBody, make_answer, parse_body, read_bounded
 from .model_routes import add_model_routes
 from .openapi import describe_bodies
@@ -212,9 +213,12 @@ async def answer_error(request: Request, error: Exception) -> Response:
 
 
 def _make_middleware(service: PredictionService, settings: BackendSettings) -> list[Middleware]:
-    observer = Middleware(RequestObserver, service.metrics, answer_error)
+    outer = [
+        Middleware(RequestObserver, service.metrics, answer_error),
+        Middleware(RefuseForeignPages, answer_error),
+    ]
     user, password = settings.basic_auth_user, settings.basic_auth_pass
     if user is None or password is None:
-        return [observer]
+        return outer
     login = {"user": user, "password": password.get_secret_value()}
-    return [observer, Middleware(BasicAuth, **login, answer_error=answer_error)]
+    return [*outer, Middleware(BasicAuth, **login, answer_error=answer_error)]

@@ -6,6 +6,7 @@
     │   ├── PromptInvalid                    400  bad_prompt
     │   └── UnknownLabel                     400  unknown_label
     ├── LoginRequired                        401  login_required
+    ├── ForeignPage                          403  foreign_page
     ├── ModelMissing                         404  model_missing
     ├── RunMissing                           404  run_missing
     ├── ModelConflict                        409  model_conflict
@@ -109,6 +110,13 @@ class LoginRequired(BackendError):
     headers: ClassVar[Mapping[str, str]] = {
         "WWW-Authenticate": 'Basic realm="EfficientSAM", charset="UTF-8"'
     }
+
+
+class ForeignPage(BackendError):
+    """A browser sends the request for a web page of another origin."""
+
+    status = 403
+    code = "foreign_page"
 
 
 class ModelMissing(BackendError):

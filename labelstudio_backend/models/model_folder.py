@@ -31,8 +31,14 @@ class ModelFolder:
         self._write(f"{version}{_SUFFIX}", content)
 
     def forget(self, version: str) -> None:
-        """Delete a decoder file, if it is there."""
-        (self._path / f"{version}{_SUFFIX}").unlink(missing_ok=True)
+        """Delete a decoder file, if it is there.
+
+        Args:
+            version: as it stands in Redis, where others may have written it.
+        """
+        name = f"{version}{_SUFFIX}"
+        if Path(name).name == name:  # else it leads out of the folder
+            (self._path / name).unlink(missing_ok=True)
 
     def save_used(self, used: Mapping[str, Sequence[str]]) -> None:
         """Keep which versions each project used, the latest first."""

@@ -10,6 +10,7 @@ from core import CheckpointError, Predictor, write_decoder
 from esam.redis_server import PrivateRedis
 from labelstudio_backend import ModelConflict, ModelMissing
 from labelstudio_backend.models import ModelStore
+from labelstudio_backend.models.model_folder import ModelFolder
 from labelstudio_backend.redis_keys import model_key
 from worker import connect_redis
 
@@ -165,6 +166,16 @@ def test_damaged_files_in_the_folder_are_left_out_and_named(
     assert [found.version for found in kept_store.list_models()] == [model.version]
     assert "cut-off.safetensors" in caplog.text
     assert "projects.json" in caplog.text
+
+
+def test_a_version_in_redis_cannot_lead_out_of_the_folder(folder: Path) -> None:
+    folder.mkdir()
+    outside, inside = folder.parent / "nano.safetensors", folder / "old.safetensors"
+    for path in (outside, inside):
+        path.touch()
+    for version in ("../nano", str(folder.parent / "nano"), "old"):
+        ModelFolder(folder).forget(version)
+    assert (outside.exists(), inside.exists()) == (True, False)
 
 
 def test_a_folder_that_cannot_be_written_is_a_warning(

@@ -38,7 +38,7 @@ class BackendClient:
     """
 
     def __init__(self, url: str, login: tuple[str, str] | None = None) -> None:
-        self.url = check_url(url, "--backend")
+        self.url = check_url(url, "--backend-url")
         self._client = httpx.Client(
             base_url=self.url,
             auth=httpx.BasicAuth(*login) if login else None,
@@ -129,15 +129,15 @@ class BackendClient:
             return response.json()
         except ValueError as error:
             raise BackendCallError(
-                f"what answers at {self.url} is not our backend (no JSON); correct --backend or "
-                "ESAM_BACKEND_URL"
+                f"what answers at {self.url} is not our backend (no JSON); correct --backend-url "
+                "or ESAM_BACKEND_URL"
             ) from error
 
     def _explain_away(self, method: str, path: str, error: httpx.HTTPError) -> BackendAway:
         if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
             return BackendAway(
                 f"nothing answers at {self.url} ({error}); start the backend with `esam run`, or "
-                "say where it is with --backend or ESAM_BACKEND_URL"
+                "say where it is with --backend-url or ESAM_BACKEND_URL"
             )
         detail = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         message = f"{self.url} broke off {method} {path} ({detail})"

@@ -11,7 +11,7 @@ from .errors import OptionInvalid
 _BACKEND_VARIABLE = "ESAM_BACKEND_URL"
 
 BackendOption = Annotated[
-    str, typer.Option("--backend", help="Where our backend listens.", envvar=_BACKEND_VARIABLE)
+    str, typer.Option("--backend-url", help="Where our backend listens.", envvar=_BACKEND_VARIABLE)
 ]
 ProjectOption = Annotated[
     int, typer.Option("--project", help="Id of the project in Label Studio.", min=1)
@@ -85,4 +85,4 @@ def need_label_studio(url: str | None, token: str | None) -> tuple[str, str]:
 def say_command(backend_url: str, arguments: str) -> str:
     """A command to type next, on the same backend: ``esam runs watch 3f2a``."""
     known = (os.environ.get(_BACKEND_VARIABLE) or DEFAULT_URL).rstrip("/")
-    return f"esam {arguments}" + ("" if backend_url == known else f" --backend {backend_url}")
+    return f"esam {arguments}" + ("" if backend_url == known else f" --backend-url {backend_url}")

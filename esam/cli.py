@@ -2,91 +2,131 @@
 
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 from pydantic import ValidationError
 
-from .lazy_commands import LazyCommand, make_lazy_group
+from .exit_codes import NOT_DONE, WRONG_ARGUMENT
+from .lazy_commands import LazyCommand, make_app, make_lazy_group
+
+_SERVE = "Serve Label Studio"
+_TRY = "Try it, no Label Studio needed"
+_PROJECTS = "Whole projects"
+_WATCH = "Look after it"
+_MODELS = "Models"
 
 COMMANDS = {
     "run": LazyCommand(
-        "run_command", "run",
+        "run_command", "run", _SERVE,
         "Start everything: Redis, workers and the backend. Ctrl-C stops what it started.",
     ),
-    "play": LazyCommand(
-        "play_command", "play",
-        "Click on images of your own in the browser, without Label Studio.",
-    ),
     "serve": LazyCommand(
-        "serve_command", "serve",
+        "serve_command", "serve", _SERVE,
         "Start the backend alone; it needs a Redis (ESAM_REDIS_URL) and a worker.",
     ),
     "worker": LazyCommand(
-        "worker_command", "worker", "Start one worker process; it needs a Redis (ESAM_REDIS_URL)."
+        "worker_command", "worker", _SERVE,
+        "Start one worker process; it needs a Redis (ESAM_REDIS_URL).",
+    ),
+    "play": LazyCommand(
+        "play_command", "play", _TRY,
+        "Click on images of your own in the browser, without Label Studio.",
     ),
     "predict": LazyCommand(
-        "predict_command", "predict", "Segment the object at a point or in a box, or everything."
+        "predict_command", "predict", _TRY,
+        "Segment the object at a point or in a box, or everything.",
+    ),
+    "demo": LazyCommand(
+        "demo", "demo", _TRY,
+        "Click and box objects on real photos through the whole stack, and draw the answers.",
     ),
     "prelabel": LazyCommand(
-        "prelabel_commands", "prelabel",
+        "prelabel_commands", "prelabel", _PROJECTS,
         "Predict the tasks of a project that have no prediction of this model yet.",
     ),
     "runs": LazyCommand(
-        "prelabel_commands", "runs_app", "Runs over whole projects: see, stop and repeat."
+        "prelabel_commands", "runs_app", _PROJECTS,
+        "Runs over whole projects: see, stop and repeat.",
     ),
     "warm": LazyCommand(
-        "warm_command", "warm",
+        "warm_command", "warm", _PROJECTS,
         "Encode the images of a project, so that the first click on each task is answered at once.",
     ),
     "export": LazyCommand(
-        "export_command", "export",
+        "export_command", "export", _PROJECTS,
         "Write a project's masks as a dataset: COCO, YOLO segmentation, PNG or Pascal VOC.",
     ),
     "import-coco": LazyCommand(
-        "import_coco_command", "import_coco",
+        "import_coco_command", "import_coco", _PROJECTS,
         "Make a file of boxes for `esam prelabel` from COCO annotations.",
     ),
-    "export-onnx": LazyCommand(
-        "export_onnx_command", "export_onnx",
-        "Write a model's encoder and decoder as ONNX, and check both against the model.",
-    ),
     "status": LazyCommand(
-        "status_command", "status",
+        "status_command", "status", _WATCH,
         "The backend's model, Redis, cache, queues, workers and runs; and what failed lately.",
     ),
     "doctor": LazyCommand(
-        "doctor", "doctor",
+        "doctor", "doctor", _WATCH,
         "Check libraries, weights, backend, Redis, workers, Label Studio and a project of it.",
     ),
-    "demo": LazyCommand(
-        "demo", "demo",
-        "Click and box objects on real photos through the whole stack, and draw the answers.",
-    ),
     "weights": LazyCommand(
-        "weights_commands", "app", "List, download and verify checkpoint files."
+        "weights_commands", "app", _MODELS,
+        "List, download and verify checkpoint files.",
+    ),
+    "export-onnx": LazyCommand(
+        "export_onnx_command", "export_onnx", _MODELS,
+        "Write a model's encoder and decoder as ONNX, and check both against the model.",
     ),
     "train": LazyCommand(
-        "training_commands", "train_command",
+        "training_commands", "train_command", _MODELS,
         "Train the small model on scenes made as it goes; Ctrl-C saves, the same command resumes.",
     ),
     "evaluate": LazyCommand(
-        "training_commands", "evaluate_command",
+        "training_commands", "evaluate_command", _MODELS,
         "Measure a model: mean IoU by kind of prompt, beside answers that need no model.",
     ),
 }  # fmt: skip
 
-app = typer.Typer(
+_EXAMPLES = """
+**Begin here.** `esam play` opens a page to click on images of your own. `esam run` serves Label
+Studio: it prints the URL to paste there. When a click does nothing, `esam doctor --project 1` says
+why.
+
+**A whole project.** `esam prelabel --project 1` turns the boxes in it into masks, `esam runs list`
+has all runs, `esam export --project 1 --out dogs/` takes the masks out again.
+
+**Better masks.** `esam weights download vitt` fetches the official model, which is used from then
+on.
+
+**Exit codes.** 0 done, 1 not done or not all of it, 2 wrong arguments or settings, 130 interrupted.
+
+`esam COMMAND --help` has each command's options and examples.
+"""
+
+app = make_app(
     name="esam",
     cls=make_lazy_group(COMMANDS),
     help="EfficientSAM masks in Label Studio: click a point or drag a box, get the brush mask.",
+    epilog=_EXAMPLES,
     no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    add_completion=True,
 )
 
 
+def _say_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(version("efficientsam-labelstudio"))
+        raise typer.Exit
+
+
 @app.callback()
-def _root() -> None:
+def _root(
+    is_version: Annotated[
+        bool,
+        typer.Option("--version", help="Say the version.", is_eager=True, callback=_say_version),
+    ] = False,
+) -> None:
     """Makes a group of what has no command of its own."""
 
 
@@ -97,13 +137,19 @@ _EXPECTED = (
     ("labelstudio_backend", "BackendError"),
     ("esam.errors", "EsamError"),
 )
+# Those of them that are about what was typed or set.
+_WRONG_ARGUMENTS = (
+    ("core", "PromptError"),
+    ("core", "UnknownModelError"),
+    ("esam.errors", "OptionInvalid"),
+)
 
 
 def run_cli(arguments: Sequence[str] | None = None) -> int:
     """Run a command; None takes the arguments of this process.
 
     Returns:
-        1 when it could not be done, 2 for a wrong setting.
+        1 when it could not be done, 2 for a wrong argument or setting.
 
     Raises:
         SystemExit: by typer, with 0 for a command that worked and 2 for wrong arguments.
@@ -114,15 +160,15 @@ def run_cli(arguments: Sequence[str] | None = None) -> int:
         for problem in error.errors():
             name = ".".join(str(part) for part in problem["loc"])
             print(f"esam: setting {name}: {problem['msg']}", file=sys.stderr)
-        return 2
+        return WRONG_ARGUMENT
     except Exception as error:
-        if not _is_expected(error):
+        if not _is_one_of(_EXPECTED, error):
             raise
         print(f"esam: {error}", file=sys.stderr)
-        return 1
+        return WRONG_ARGUMENT if _is_one_of(_WRONG_ARGUMENTS, error) else NOT_DONE
     return 0
 
 
-def _is_expected(error: Exception) -> bool:
-    imported = [(sys.modules[name], root) for name, root in _EXPECTED if name in sys.modules]
-    return isinstance(error, tuple(getattr(module, root) for module, root in imported))
+def _is_one_of(kinds: Sequence[tuple[str, str]], error: Exception) -> bool:
+    imported = [(sys.modules[name], kind) for name, kind in kinds if name in sys.modules]
+    return isinstance(error, tuple(getattr(module, kind) for module, kind in imported))

@@ -50,7 +50,12 @@ def demo(
     model: ModelOption = None,
     weights: WeightsOption = None,
 ) -> None:
-    """Click and box objects on real photos through the whole stack, and draw the answers."""
+    """Click and box objects on real photos through the whole stack, and draw the answers.
+
+    ```sh
+    esam demo --out demo_output/
+    ```
+    """
     checkpoint = find_checkpoint(model, weights)
     say_which_model(checkpoint.spec.name, is_default=model is None)
     out.mkdir(parents=True, exist_ok=True)

@@ -20,9 +20,11 @@ from .backend_checks import (
 )
 from .backend_client import DEFAULT_URL
 from .backend_options import BackendOption, TokenOption, UrlOption, connect_backend
+from .exit_codes import NOT_DONE
 from .findings import Examination, Finding, Found, Mark
 from .image_checks import check_image, find_samples
 from .installation_checks import check_versions, check_weights
+from .json_output import JsonOption, say_json
 from .label_studio_checks import (
     check_connection,
     check_label_config,
@@ -50,21 +52,31 @@ def doctor(
     backend: BackendOption = DEFAULT_URL,
     model: ModelOption = None,
     weights: WeightsOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Check libraries, weights, backend, Redis, workers, Label Studio and a project of it.
 
     One line a check, and what to do where it failed. Exit code 1 when any failed.
+
+    ```sh
+    esam doctor
+    esam doctor --project 1
+    ```
     """
-    examination = Examination(partial(_print_finding, Console()))
+    findings: list[Finding] = []
+    examination = Examination(findings.append if as_json else partial(_print_finding, Console()))
     examine_installation(examination, model, weights)
     examine_backend(examination, backend)
     if url or token or project is not None:
         examine_label_studio(examination, url, token, project, backend)
     else:
         examination.skip("Label Studio", "set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY")
-    typer.echo(_sum_up(examination))
+    if as_json:
+        say_json(_describe(examination, findings))
+    else:
+        typer.echo(_sum_up(examination))
     if examination.failed_count:
-        raise typer.Exit(1)
+        raise typer.Exit(NOT_DONE)
 
 
 def examine_installation(
@@ -140,6 +152,22 @@ def _print_finding(console: Console, finding: Finding) -> None:
     console.print(line, soft_wrap=True, highlight=False)
     if finding.remedy:
         console.print(f"    {finding.remedy}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _describe(examination: Examination, findings: list[Finding]) -> dict[str, object]:
+    return {
+        "failed": examination.failed_count,
+        "warnings": examination.warning_count,
+        "findings": [
+            {
+                "state": finding.mark.name.lower(),
+                "subject": finding.subject,
+                "text": finding.text,
+                "remedy": finding.remedy or None,
+            }
+            for finding in findings
+        ],
+    }
 
 
 def _sum_up(examination: Examination) -> str:

@@ -1,6 +1,5 @@
 """``esam export``: what was drawn in a project, as a dataset that trainers read."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -9,6 +8,8 @@ import typer
 
 from .backend_options import ProjectOption, TokenOption, UrlOption, need_label_studio
 from .errors import EsamError, OptionInvalid
+from .exit_codes import NOT_DONE
+from .json_output import JsonOption, say_json
 from .progress_display import Work, open_display
 
 if TYPE_CHECKING:
@@ -35,16 +36,20 @@ def export(
     model_version: Annotated[
         str | None, typer.Option(help="Of --predictions: of this model version alone.")
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Say what was written, and what not, as JSON.")
-    ] = False,
+    as_json: JsonOption = False,
     url: UrlOption = None,
     token: TokenOption = None,
 ) -> None:
     """Write a project's masks as a dataset: COCO, YOLO segmentation, PNG or Pascal VOC.
 
     Of each task the newest annotation counts that was not skipped. Label Studio is asked directly,
-    with your token. Example: esam export --project 1 --format yolo-seg --images --out dogs/
+    with your token. What cannot be written is listed, and the exit code is 1.
+
+    ```sh
+    esam export --project 1 --out dogs/
+    esam export --project 1 --out dogs/ --format yolo-seg --images
+    esam export --project 1 --out dogs/ --predictions
+    ```
     """
     if model_version and not is_predicted:
         raise OptionInvalid("--model-version goes with --predictions alone")
@@ -57,7 +62,7 @@ def export(
         raise EsamError(f"cannot write the dataset: {error}") from error
     _say(summary, out, as_json)
     if summary.failures:
-        raise typer.Exit(1)
+        raise typer.Exit(NOT_DONE)
 
 
 def _export(
@@ -130,7 +135,7 @@ def _say(summary: "ExportSummary", out: Path, as_json: bool) -> None:
         failures = [{"task": task, "reason": reason} for task, reason in summary.failures]
         facts = {"tasks": summary.tasks, "images": summary.images, "objects": summary.objects,
                  "empty": summary.empty, "failures": failures, "folder": str(out)}  # fmt: skip
-        typer.echo(json.dumps(facts, ensure_ascii=False))
+        say_json(facts)
         return
     for task, reason in summary.failures:
         typer.echo(f"task {task}: {reason}", err=True)

@@ -1,6 +1,5 @@
 """``esam export-onnx``: the network for other runtimes."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -10,18 +9,23 @@ from core import export_onnx as write_onnx
 from core import find_checkpoint
 
 from .errors import EsamError
+from .json_output import JsonOption, say_json
 from .model_options import ModelOption, WeightsOption, say_which_model
 
 
 def export_onnx(
     out: Annotated[Path, typer.Option(help="Folder for the two files.")] = Path(),
-    as_json: Annotated[bool, typer.Option("--json", help="Say what was written as JSON.")] = False,
+    as_json: JsonOption = False,
     model: ModelOption = None,
     weights: WeightsOption = None,
 ) -> None:
     """Write a model's encoder and decoder as ONNX, and check both against the model.
 
-    Any number of images and prompts at once. Needs pip install 'efficientsam-labelstudio[onnx]'.
+    For any number of images and prompts at once. It needs `efficientsam-labelstudio[onnx]`.
+
+    ```sh
+    esam export-onnx --model nano --out models/
+    ```
     """
     checkpoint = find_checkpoint(model, weights)
     say_which_model(checkpoint.spec.name, is_default=model is None and weights is None)
@@ -38,7 +42,7 @@ def export_onnx(
         facts = {name: {"file": str(path), "size_bytes": path.stat().st_size,
                         "largest_difference": difference}
                  for name, path, difference in parts}  # fmt: skip
-        typer.echo(json.dumps(facts))
+        say_json(facts)
         return
     for name, path, difference in parts:
         typer.echo(

@@ -27,6 +27,7 @@ from labelstudio_backend import clip_box
 from .box_file import TaskBox, read_box_file
 from .errors import BoxFileInvalid, EsamError
 from .everything_command import draw_everything
+from .exit_codes import NOT_DONE
 from .prediction_files import save_picture
 
 _COLUMNS = 6
@@ -89,7 +90,7 @@ def predict_folder(
     for sheet in sheets.written:
         typer.echo(f"wrote {sheet}")
     if failed:
-        raise typer.Exit(1)
+        raise typer.Exit(NOT_DONE)
 
 
 class _Sheets:

@@ -17,7 +17,7 @@ from .backend_options import (
     need_label_studio,
     say_command,
 )
-from .errors import OptionInvalid
+from .errors import EsamError
 from .prediction_files import write_text
 
 
@@ -41,7 +41,7 @@ def draw_gallery(
         failures = client.find_failures(run_id).failures
         show = say_command(client.url, f"runs show {run_id}")
     if not predicted:
-        raise OptionInvalid(f"the run {run_id} has predicted no task so far; see `{show}`")
+        raise EsamError(f"the run {run_id} has predicted no task so far; see `{show}`")
     base_url, key = need_label_studio(url or run.label_studio_url, token)
     from .run_gallery import make_account, make_gallery  # the other commands need no model
 

@@ -1,6 +1,5 @@
 """``esam import-coco``: a detector's COCO file becomes boxes to prelabel with."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -8,19 +7,23 @@ import typer
 
 from .coco_boxes import read_coco_boxes, write_boxes
 from .errors import BoxFileInvalid
+from .json_output import JsonOption, say_json
 from .prediction_files import write_text
 
 
 def import_coco(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="COCO file of instances.")],
     out: Annotated[Path, typer.Option(help="The file of boxes: .csv or .json.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Say what was found as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a file of boxes for `esam prelabel` from COCO annotations.
 
-    Images are known by their file name, boxes keep their category as label:
-    esam import-coco instances.json --out boxes.csv;
+    Images are known by their file name, boxes keep their category as label.
+
+    ```sh
+    esam import-coco instances.json --out boxes.csv
     esam prelabel --project 1 --prompts file --boxes boxes.csv
+    ```
     """
     found = read_coco_boxes(source)
     if not found.boxes:
@@ -30,7 +33,7 @@ def import_coco(
     if as_json:
         facts = {"boxes": len(found.boxes), "images": images, "crowds": found.crowds,
                  "without_box": found.without_box, "file": str(out)}  # fmt: skip
-        typer.echo(json.dumps(facts))
+        say_json(facts)
         return
     typer.echo(
         f"{len(found.boxes):,} boxes on {images:,} images; left out: {found.crowds:,} crowds, "

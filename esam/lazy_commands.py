@@ -8,6 +8,22 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+_HELP_NAMES = {"help_option_names": ["-h", "--help"]}
+
+
+def make_app(**options: Any) -> typer.Typer:
+    """An application, or a command of one, with what is the same in all of them.
+
+    Help is Markdown: square brackets and line breaks mean there what they mean to people. The
+    outermost application alone tells shells how to complete.
+    """
+    return typer.Typer(
+        rich_markup_mode="markdown",
+        pretty_exceptions_enable=False,
+        context_settings=_HELP_NAMES,
+        **{"add_completion": False, **options},
+    )
+
 
 @dataclass(frozen=True)
 class LazyCommand:
@@ -16,18 +32,20 @@ class LazyCommand:
     Attributes:
         module: of this package.
         attribute: a function, or a ``typer.Typer`` of several commands.
+        panel: the heading that it is listed under.
         help: the first line of its help.
     """
 
     module: str
     attribute: str
+    panel: str
     help: str
 
     def load(self, name: str) -> Any:
         """The command itself, as click has it."""
         found = getattr(import_module(f".{self.module}", __package__), self.attribute)
         if not isinstance(found, typer.Typer):
-            alone = typer.Typer(rich_markup_mode="rich", pretty_exceptions_enable=False)
+            alone = make_app()
             alone.command(name)(found)
             found = alone
         command = typer.main.get_command(found)
@@ -46,7 +64,8 @@ def make_lazy_group(commands: Mapping[str, LazyCommand]) -> type[TyperGroup]:
             """The command, or what a list shows of it while it is not imported."""
             if cmd_name in self.commands or cmd_name not in commands:
                 return self.commands.get(cmd_name)
-            return TyperCommand(cmd_name, help=commands[cmd_name].help)
+            listed = commands[cmd_name]
+            return TyperCommand(cmd_name, help=listed.help, rich_help_panel=listed.panel)
 
         def resolve_command(self, ctx: Any, args: list[str]) -> Any:
             if args and args[0] in commands and args[0] not in self.commands:

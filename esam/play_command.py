@@ -31,7 +31,12 @@ def play(
     """Click on images of your own in the browser, without Label Studio.
 
     Takes the backend that runs on this port, or starts one with all it needs; Ctrl-C stops what it
-    started. From a phone in the same network: esam play --host 0.0.0.0
+    started.
+
+    ```sh
+    esam play
+    esam play --host 0.0.0.0    # and from a phone in the same network
+    ```
     """
 
     def show(port: int) -> None:

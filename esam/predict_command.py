@@ -65,8 +65,14 @@ def predict(
 ) -> None:
     """Segment the object at a point or in a box, or everything.
 
-    Example: esam predict photo.jpg --box 400,200,800,600 --point 580,350 --out overlay.png
-    Of a folder: esam predict photos/ --everything --out sheet.jpg
+    No server is needed.
+
+    ```sh
+    esam predict photo.jpg --box 400,200,800,600 --point 580,350 --out overlay.png
+    esam predict photo.jpg --point 580,350 --exclude 600,90 --mask mask.png --json -
+    esam predict photo.jpg --everything --out everything.png
+    esam predict photos/ --everything --out sheet.jpg
+    ```
     """
     if image.is_dir():
         _refuse_options(

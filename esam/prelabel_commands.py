@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from .backend_answers import Run, RunPlan
-from .backend_client import DEFAULT_URL, BackendClient, run_path
+from .backend_client import DEFAULT_URL, BackendClient
 from .backend_options import (
     BackendOption,
     ProjectOption,
@@ -22,10 +22,17 @@ from .backend_options import (
 from .box_file import read_box_file
 from .errors import OptionInvalid
 from .gallery_command import draw_gallery
+from .json_output import JsonOption, say_json
+from .lazy_commands import make_app
 from .run_tables import make_console, make_run_facts, make_run_table
-from .run_watch import follow_run, make_failure_table, say_next_commands
+from .run_watch import (
+    ask_run_and_failures,
+    follow_run,
+    make_failure_table,
+    say_next_commands,
+)
 
-runs_app = typer.Typer(help="Runs over whole projects: see, stop and repeat.", no_args_is_help=True)
+runs_app = make_app(help="Runs over whole projects: see, stop and repeat.", no_args_is_help=True)
 runs_app.command("gallery")(draw_gallery)
 
 
@@ -40,7 +47,6 @@ class PromptSource(str, Enum):
 NoWaitOption = Annotated[
     bool, typer.Option("--no-wait", help="Return at once; the run goes on by itself.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="The backend's answer as JSON.")]
 
 
 def prelabel(
@@ -79,6 +85,7 @@ def prelabel(
         typer.Option("--keep-embeddings", help="So that the first click on each task is warm too."),
     ] = False,
     no_wait: NoWaitOption = False,
+    as_json: JsonOption = False,
     url: UrlOption = None,
     token: TokenOption = None,
     backend: BackendOption = DEFAULT_URL,
@@ -86,6 +93,13 @@ def prelabel(
     """Predict the tasks of a project that have no prediction of this model yet.
 
     The backend's workers do it; this command starts the run and watches it. Ctrl-C ends only that.
+
+    ```sh
+    esam prelabel --project 1 --dry-run                        # how many tasks would it be?
+    esam prelabel --project 1                                  # boxes and points become masks
+    esam prelabel --project 1 --prompts everything --limit 50
+    esam prelabel --project 1 --prompts file --boxes boxes.csv --no-wait
+    ```
     """
     if view is not None and filters is not None:
         raise OptionInvalid("give --view or --filter, not both; a view has its own filters")
@@ -103,11 +117,12 @@ def prelabel(
     }
     with connect_backend(backend) as client:
         if is_dry_run:
-            typer.echo(_describe_plan(client.plan_run(order)))
+            plan = client.plan_run(order)
+            say_json(plan.model_dump(mode="json")) if as_json else typer.echo(_describe_plan(plan))
             return
         run = client.start_run(order)
-        typer.echo(_describe_start(run))
-        _go_on(client, run, is_watched=not no_wait)
+        typer.echo(_describe_start(run), err=as_json)
+        _go_on(client, run, is_watched=not no_wait, as_json=as_json)
 
 
 @runs_app.command("list")
@@ -115,7 +130,7 @@ def list_runs(as_json: JsonOption = False, backend: BackendOption = DEFAULT_URL)
     """The runs there are, newest first."""
     with connect_backend(backend) as client:
         if as_json:
-            typer.echo(json.dumps(client.ask("GET", "/runs"), ensure_ascii=False))
+            say_json(client.ask("GET", "/runs"))
             return
         runs = client.list_runs()
     if runs:
@@ -131,7 +146,7 @@ def show_run(
     """One run, and every task of it that failed."""
     with connect_backend(backend) as client:
         if as_json:
-            typer.echo(json.dumps(_ask_run_and_failures(client, run_id), ensure_ascii=False))
+            say_json(ask_run_and_failures(client, run_id))
             return
         run = client.find_run(run_id)
         failures = client.find_failures(run_id).failures
@@ -144,17 +159,24 @@ def show_run(
 
 
 @runs_app.command("watch")
-def watch_run(run_id: RunArgument, backend: BackendOption = DEFAULT_URL) -> None:
+def watch_run(
+    run_id: RunArgument, as_json: JsonOption = False, backend: BackendOption = DEFAULT_URL
+) -> None:
     """See how far a run is until it is over; exit code 1 when tasks failed or it stopped."""
     with connect_backend(backend) as client:
-        _go_on(client, client.find_run(run_id), is_watched=True)
+        _go_on(client, client.find_run(run_id), is_watched=True, as_json=as_json)
 
 
 @runs_app.command("cancel")
-def cancel_run(run_id: RunArgument, backend: BackendOption = DEFAULT_URL) -> None:
-    """Stop a run; what it predicted stays, and `resume` goes on with it."""
+def cancel_run(
+    run_id: RunArgument, as_json: JsonOption = False, backend: BackendOption = DEFAULT_URL
+) -> None:
+    """Stop a run; what it predicted stays, and `esam runs resume` goes on with it."""
     with connect_backend(backend) as client:
         run = client.change_run(run_id, "cancel")
+        if as_json:
+            say_json(ask_run_and_failures(client, run_id))
+            return
     typer.echo(f"run {run.id} {run.state}: {run.done:,} of {run.total:,} done")
 
 
@@ -162,6 +184,7 @@ def cancel_run(run_id: RunArgument, backend: BackendOption = DEFAULT_URL) -> Non
 def resume_run(
     run_id: RunArgument,
     no_wait: NoWaitOption = False,
+    as_json: JsonOption = False,
     url: UrlOption = None,
     token: TokenOption = None,
     backend: BackendOption = DEFAULT_URL,
@@ -169,13 +192,14 @@ def resume_run(
     """Go on with a run that stopped or was cancelled; nothing is predicted twice."""
     with connect_backend(backend) as client:
         run = client.change_run(run_id, "resume", label_studio_fields(url, token))
-        _go_on(client, run, is_watched=not no_wait)
+        _go_on(client, run, is_watched=not no_wait, as_json=as_json)
 
 
 @runs_app.command("retry-failed")
 def retry_failed(
     run_id: RunArgument,
     no_wait: NoWaitOption = False,
+    as_json: JsonOption = False,
     url: UrlOption = None,
     token: TokenOption = None,
     backend: BackendOption = DEFAULT_URL,
@@ -183,15 +207,17 @@ def retry_failed(
     """Predict the tasks of a run that failed once more."""
     with connect_backend(backend) as client:
         run = client.change_run(run_id, "retry-failed", label_studio_fields(url, token))
-        _go_on(client, run, is_watched=not no_wait)
+        _go_on(client, run, is_watched=not no_wait, as_json=as_json)
 
 
-def _go_on(client: BackendClient, run: Run, *, is_watched: bool) -> None:
+def _go_on(client: BackendClient, run: Run, *, is_watched: bool, as_json: bool) -> None:
     """Watch a run to its end and leave with its exit code, or say how to watch it later."""
     if not is_watched:
-        typer.echo(say_next_commands(client, run))
+        typer.echo(say_next_commands(client, run), err=as_json)
+        if as_json:
+            say_json(ask_run_and_failures(client, run.id))
         return
-    if code := follow_run(client, run):
+    if code := follow_run(client, run, as_json=as_json):
         raise typer.Exit(code)
 
 
@@ -223,15 +249,6 @@ def _read_filters(text: str | None) -> dict[str, object] | None:
             '--filter must be a JSON object such as {"conjunction": "and", "items": [...]}'
         )
     return filters
-
-
-def _ask_run_and_failures(client: BackendClient, run_id: str) -> dict[str, object]:
-    """The run as the backend says it, with its failures in it."""
-    merged: dict[str, object] = {}
-    for path in (run_path(run_id), f"{run_path(run_id)}/failures"):
-        answer = client.ask("GET", path)
-        merged |= answer if isinstance(answer, dict) else {}
-    return merged
 
 
 def _describe_start(run: Run) -> str:

@@ -33,7 +33,16 @@ def run(
     weights: WeightsOption = None,
     device: DeviceOption = "cpu",
 ) -> None:
-    """Start everything: Redis, workers and the backend. Ctrl-C stops what it started."""
+    """Start everything: Redis, workers and the backend. Ctrl-C stops what it started.
+
+    Prints the URL to paste into Label Studio. Images that need a login want LABEL_STUDIO_URL and
+    LABEL_STUDIO_API_KEY in the environment.
+
+    ```sh
+    esam run
+    esam run --workers 2 --device cuda:0 --port 9191
+    ```
+    """
     config = StackConfig(port, host, workers, redis_url)
     run_stack(
         config, model, weights, device, lambda port: typer.echo(_how_to_connect(port), err=True)

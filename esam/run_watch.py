@@ -7,9 +7,11 @@ from rich.table import Table
 from rich.text import Text
 
 from .backend_answers import Failure, Run
-from .backend_client import BackendClient
+from .backend_client import BackendClient, run_path
 from .backend_options import say_command
 from .errors import BackendAway
+from .exit_codes import INTERRUPTED, NOT_DONE
+from .json_output import say_json
 from .polling import poll
 from .progress_display import Work, describe_rate, open_display
 from .run_tables import make_console
@@ -21,11 +23,15 @@ _HINTS = {
     "file": "no task was named by the file: it names them by their id, by the image as the task "
     "has it, or by the image's file name",
 }
-_INTERRUPTED = 130  # as a shell says that Ctrl-C ended a command
 
 
-def follow_run(client: BackendClient, run: Run) -> int:
+def follow_run(client: BackendClient, run: Run, *, as_json: bool = False) -> int:
     """Watch a run until it is over, and say what became of it.
+
+    Args:
+        client: of the backend that has it.
+        run: as it is.
+        as_json: whether it is said to programs.
 
     Returns:
         The command's exit code: 0 when all is done, 1 when tasks failed or the run did not come to
@@ -37,14 +43,17 @@ def follow_run(client: BackendClient, run: Run) -> int:
     try:
         run = _watch(client, run)
     except KeyboardInterrupt:
-        typer.echo(f"\nThe run {run.id} goes on.\n" + say_next_commands(client, run))
-        return _INTERRUPTED
+        typer.echo(f"\nThe run {run.id} goes on.\n" + say_next_commands(client, run), err=as_json)
+        return INTERRUPTED
     except BackendAway as error:
         watch = say_command(client.url, f"runs watch {run.id}")
         raise BackendAway(f"{error}. The run {run.id} is kept; go on watching: {watch}") from error
-    failures = client.find_failures(run.id).failures if run.failed else ()
-    _say_end(client, run, failures)
-    return 0 if run.is_all_done else 1
+    if as_json:
+        say_json(ask_run_and_failures(client, run.id))
+    else:
+        failures = client.find_failures(run.id).failures if run.failed else ()
+        _say_end(client, run, failures)
+    return 0 if run.is_all_done else NOT_DONE
 
 
 def say_next_commands(client: BackendClient, run: Run) -> str:
@@ -53,6 +62,15 @@ def say_next_commands(client: BackendClient, run: Run) -> str:
         f"  watch it: {say_command(client.url, f'runs watch {run.id}')}\n"
         f"  stop it:  {say_command(client.url, f'runs cancel {run.id}')}"
     )
+
+
+def ask_run_and_failures(client: BackendClient, run_id: str) -> dict[str, object]:
+    """The run as the backend says it, with its failures in it."""
+    merged: dict[str, object] = {}
+    for path in (run_path(run_id), f"{run_path(run_id)}/failures"):
+        answer = client.ask("GET", path)
+        merged |= answer if isinstance(answer, dict) else {}
+    return merged
 
 
 def make_failure_table(failures: tuple[Failure, ...]) -> Table:

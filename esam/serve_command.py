@@ -18,7 +18,12 @@ def serve(
     weights: WeightsOption = None,
     device: DeviceOption = "cpu",
 ) -> None:
-    """Start the backend alone; it needs a Redis (ESAM_REDIS_URL) and a worker."""
+    """Start the backend alone; it needs a Redis (ESAM_REDIS_URL) and a worker.
+
+    ```sh
+    ESAM_REDIS_URL=redis://redis:6379/0 esam serve
+    ```
+    """
 
     def load() -> "FastAPI":
         from .backend_process import load_backend

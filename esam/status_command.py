@@ -1,10 +1,7 @@
 """``esam status``: the backend and all that it works with, and what failed lately."""
 
-import json
 from collections.abc import Mapping
-from typing import Annotated
 
-import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -20,6 +17,7 @@ from .backend_answers import (
 )
 from .backend_client import DEFAULT_URL, BackendClient
 from .backend_options import BackendOption, connect_backend
+from .json_output import JsonOption, say_json
 from .progress_display import describe_time
 from .run_tables import describe_moment, make_console, make_run_table
 
@@ -27,13 +25,19 @@ _MIB = 1024 * 1024
 
 
 def status(
-    as_json: Annotated[bool, typer.Option("--json", help="The backend's answer as JSON.")] = False,
+    as_json: JsonOption = False,
     backend: BackendOption = DEFAULT_URL,
 ) -> None:
-    """The backend's model, Redis, cache, queues, workers and runs; and what failed lately."""
+    """The backend's model, Redis, cache, queues, workers and runs; and what failed lately.
+
+    ```sh
+    esam status
+    esam status --json | jq .queues
+    ```
+    """
     with connect_backend(backend) as client:
         if as_json:
-            typer.echo(json.dumps(client.ask("GET", "/status"), ensure_ascii=False))
+            say_json(client.ask("GET", "/status"))
         else:
             _print_status(make_console(), client, client.find_status())
 

@@ -21,6 +21,7 @@ from training import (
 )
 
 from .errors import EsamError
+from .json_output import JsonOption
 from .model_options import DeviceOption, ModelOption, WeightsOption, say_which_model
 
 _HELD_OUT_SCENES = 200
@@ -40,7 +41,12 @@ def train_command(
     device: DeviceOption = "cpu",
     makers: Annotated[int, typer.Option(help="Processes that make scenes.", min=1)] = 1,
 ) -> None:
-    """Train the small model on scenes made as it goes; Ctrl-C saves, the same command resumes."""
+    """Train the small model on scenes made as it goes; Ctrl-C saves, the same command resumes.
+
+    ```sh
+    esam train --minutes 60
+    ```
+    """
     if minutes and steps:
         raise typer.BadParameter("give --minutes or --steps, not both")
     length = None if steps else (minutes or 90.0)
@@ -69,9 +75,14 @@ def evaluate_command(
         Path | None,
         typer.Option(help="Measure NAME.jpg with NAME_objects.png of this folder instead."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The figures as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Measure a model: mean IoU by kind of prompt, beside answers that need no model."""
+    """Measure a model: mean IoU by kind of prompt, beside answers that need no model.
+
+    ```sh
+    esam evaluate --model nano
+    ```
+    """
     predictor = load_predictor(model, weights, device)
     say_which_model(predictor.spec.name, is_default=model is None and weights is None)
     with Progress(console=Console(stderr=True), transient=True) as progress:

@@ -16,15 +16,16 @@ from .backend_options import (
     connect_backend,
     label_studio_fields,
 )
+from .exit_codes import INTERRUPTED
+from .json_output import JsonOption, say_json
 from .polling import poll
 from .progress_display import Display, Work, open_display
-
-_INTERRUPTED = 130  # as a shell says that Ctrl-C ended a command
 
 
 def warm(
     project: ProjectOption,
     limit: Annotated[int | None, typer.Option(help="At most so many tasks.", min=1)] = None,
+    as_json: JsonOption = False,
     url: UrlOption = None,
     token: TokenOption = None,
     backend: BackendOption = DEFAULT_URL,
@@ -32,17 +33,23 @@ def warm(
     """Encode the images of a project, so that the first click on each task is answered at once.
 
     The workers do it while nobody clicks; this command watches their queue. Ctrl-C ends only that.
+
+    ```sh
+    esam warm --project 1
+    ```
     """
     order = {"project": project, "limit": limit, **label_studio_fields(url, token)}
     with connect_backend(backend) as client:
         started = client.warm(order)
-        typer.echo(_describe_start(started, limit is not None))
+        typer.echo(_describe_start(started, limit is not None), err=as_json)
         try:
             _watch_queue(client)
         except KeyboardInterrupt:
-            typer.echo("\nThe workers go on; `esam status` shows their queues.")
-            raise typer.Exit(_INTERRUPTED) from None
-    typer.echo("the prefetch queue is empty")
+            typer.echo("\nThe workers go on; `esam status` shows their queues.", err=as_json)
+            raise typer.Exit(INTERRUPTED) from None
+    typer.echo("the prefetch queue is empty", err=as_json)
+    if as_json:
+        say_json(started.model_dump(mode="json"))
 
 
 def _watch_queue(client: BackendClient, clock: Callable[[], float] = time.monotonic) -> None:

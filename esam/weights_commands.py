@@ -20,15 +20,20 @@ from core import (
 )
 
 from .download import download_file
+from .json_output import JsonOption, say_json
+from .lazy_commands import make_app
 
-app = typer.Typer(help="List, download and verify checkpoint files.", no_args_is_help=True)
+app = make_app(help="List, download and verify checkpoint files.", no_args_is_help=True)
 
 NameArgument = Annotated[str, typer.Argument(help=f"One of {', '.join(MODELS)}.")]
 
 
 @app.command("list")
-def list_weights() -> None:
+def list_weights(as_json: JsonOption = False) -> None:
     """The models there are and which files are here."""
+    if as_json:
+        say_json([_describe(spec) for spec in MODELS.values()])
+        return
     table = Table("model", "file", "here", "what it is", box=None)
     for spec in MODELS.values():
         path = WEIGHTS_FOLDER / spec.filename
@@ -75,6 +80,18 @@ def verify(name: NameArgument) -> None:
     checkpoint = find_checkpoint(name)
     verify_checkpoint(checkpoint)
     typer.echo(f"{checkpoint.path} is the published file of {name}")
+
+
+def _describe(spec: ModelSpec) -> dict[str, object]:
+    path = WEIGHTS_FOLDER / spec.filename
+    size_bytes = path.stat().st_size if path.is_file() else None
+    return {
+        "model": spec.name,
+        "file": str(path),
+        "size_bytes": size_bytes,
+        "summary": spec.summary,
+        "licence": spec.licence,
+    }
 
 
 def _is_published(spec: ModelSpec, path: Path) -> bool:

@@ -10,7 +10,14 @@ from .model_options import DeviceOption, ModelOption, WeightsOption
 def worker(
     model: ModelOption = None, weights: WeightsOption = None, device: DeviceOption = "cpu"
 ) -> None:
-    """Start one worker process; it needs a Redis (ESAM_REDIS_URL)."""
+    """Start one worker process; it needs a Redis (ESAM_REDIS_URL).
+
+    Start as many as you like, one a device.
+
+    ```sh
+    ESAM_REDIS_URL=redis://redis:6379/0 esam worker --device cuda:1
+    ```
+    """
     configure_logging()
     name_requests(current_request_id)
     settings = WorkerSettings(model=model, weights=weights, device=device)

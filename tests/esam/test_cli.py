@@ -68,10 +68,10 @@ def test_predict_writes_picture_mask_and_json_that_agree(
     ("arguments", "code", "message"),
     [
         (("predict", "missing.jpg", "--point", "1,1"), 1, "missing.jpg: No such file"),
-        (("predict", "PHOTO", "--point", "999,1"), 1, "(999, 1) lies outside the image of 160×120"),
-        (("predict", "PHOTO"), 1, "add a point inside the object or a box"),
+        (("predict", "PHOTO", "--point", "999,1"), 2, "(999, 1) lies outside the image of 160×120"),
+        (("predict", "PHOTO"), 2, "add a point inside the object or a box"),
         (("predict", "PHOTO", "--point", "1;1"), 2, "--point takes 2 numbers"),
-        (("predict", "PHOTO", "--point", "9,9", "--model", "big"), 1, "unknown model 'big'"),
+        (("predict", "PHOTO", "--point", "9,9", "--model", "big"), 2, "unknown model 'big'"),
         (("predict", "PHOTO", "--point", "9,9", "--weights", "PHOTO"), 1, "not a checkpoint"),
         (("predict", "PHOTO", "--point", "9,9", "--device", "cuda:9"), 1, "try cpu"),
         (("predict", "PHOTO", "--point", "9,9", "--points-per-side", "4"), 2, "--points-per-side"),

@@ -192,8 +192,8 @@ def test_a_project_of_several_pages_is_exported_whole_while_tasks_are_deleted(
     ("options", "code", "said"),
     [
         (("--format", "tiff"), 2, "tiff"),
-        (("--model-version", "one"), 1, "goes with --predictions alone"),
-        (("--url", "nonsense"), 1, "--url"),
+        (("--model-version", "one"), 2, "goes with --predictions alone"),
+        (("--url", "nonsense"), 2, "--url"),
     ],
 )
 def test_options_that_cannot_be_used_are_said(
@@ -208,7 +208,7 @@ def test_a_folder_that_holds_something_is_left_alone(
     studio: LabelStudioStandIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "precious.txt").write_text("mine")
-    assert export(tmp_path) == 1
+    assert export(tmp_path) == 2
     assert "is not empty; name a new folder" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["precious.txt"]
 
@@ -218,5 +218,5 @@ def test_without_label_studio_it_says_what_to_set(
 ) -> None:
     for name in ("LABEL_STUDIO_URL", "LABEL_STUDIO_HOST", "LABEL_STUDIO_API_KEY"):
         monkeypatch.delenv(name, raising=False)
-    assert export(tmp_path) == 1
+    assert export(tmp_path) == 2
     assert "set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY" in capsys.readouterr().err

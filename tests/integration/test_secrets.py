@@ -261,7 +261,7 @@ def _run_commands(environment: dict[str, str]) -> dict[str, bytes]:
             patch.setenv(name, value)
         for line in (
             "status", "doctor --project 1", "runs list", "runs show nope", "warm --project 1",
-            f"runs list --backend http://me:{USERINFO}@localhost",
+            f"runs list --backend-url http://me:{USERINFO}@localhost",
             f"warm --project x --token {BROKEN}",
             f"prelabel --project 1 --token {EXPIRED_TOKEN} --no-wait",
             f"doctor --url {environment['LABEL_STUDIO_URL']} --token {EXPIRED_TOKEN}",

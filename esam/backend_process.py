@@ -23,11 +23,12 @@ from labelstudio_backend import (
 from worker import WorkerSettings, current_request_id
 
 from .demo_photos import find_samples
+from .early_server import LoadedApp
 from .logs import name_requests
 from .model_options import say_which_model
 
 
-def load_backend(model: str | None, weights: Path | None, device: str) -> FastAPI:
+def load_backend(model: str | None, weights: Path | None, device: str) -> LoadedApp:
     """Load what Label Studio's protocol is served with.
 
     Args:
@@ -44,7 +45,8 @@ def load_backend(model: str | None, weights: Path | None, device: str) -> FastAP
     say_which_model(find_checkpoint(model, weights).spec.name, is_default=model is None)
     predictor = settings.load()
     predictor.drop_encoder()  # encoding is the workers' business
-    return _make_app(predictor, settings, BackendSettings())
+    app = _make_app(predictor, settings, BackendSettings())
+    return LoadedApp(app, settings.drain_timeout_s)
 
 
 def _make_app(predictor: Predictor, settings: WorkerSettings, backend: BackendSettings) -> FastAPI:

@@ -1,14 +1,13 @@
 """``esam serve``: the backend alone. It answers before it is loaded, so little is imported here."""
 
-from typing import TYPE_CHECKING
+import logging
+import os
+import threading
 
-from .early_server import serve_early
+from .early_server import LoadedApp, serve_early
 from .logs import configure_logging
 from .model_options import DeviceOption, ModelOption, WeightsOption
 from .server_options import ANY_ADDRESS, HostOption, PortOption
-
-if TYPE_CHECKING:
-    from fastapi import FastAPI
 
 
 def serve(
@@ -25,10 +24,20 @@ def serve(
     ```
     """
 
-    def load() -> "FastAPI":
+    def load() -> LoadedApp:
         from .backend_process import load_backend
 
         return load_backend(model, weights, device)
 
     configure_logging()
-    serve_early(load, host, port)
+    try:
+        serve_early(load, host, port)
+    except KeyboardInterrupt:
+        _end_without_threads()
+
+
+def _end_without_threads() -> None:
+    """End the process: a thread that still waits for a worker would keep it for a minute more."""
+    if any(not thread.daemon for thread in threading.enumerate()[1:]):
+        logging.shutdown()
+        os._exit(0)

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from esam.early_server import serve_early
+from esam.early_server import LoadedApp, serve_early
 
 
 def free_port() -> int:
@@ -29,7 +29,7 @@ def ask(url: str) -> httpx.Response:
             time.sleep(0.02)
 
 
-def serve(load: Callable[[], FastAPI]) -> tuple[str, threading.Thread, list[Exception]]:
+def serve(load: Callable[[], LoadedApp]) -> tuple[str, threading.Thread, list[Exception]]:
     port, raised = free_port(), list[Exception]()
 
     def run() -> None:
@@ -46,12 +46,12 @@ def serve(load: Callable[[], FastAPI]) -> tuple[str, threading.Thread, list[Exce
 def test_health_is_told_while_other_calls_wait_for_the_application() -> None:
     may_load = threading.Event()
 
-    def load() -> FastAPI:
+    def load() -> LoadedApp:
         assert may_load.wait(30)
         app = FastAPI()
         app.get("/health")(lambda: {"status": "UP"})
         app.get("/versions")(lambda: {"versions": ["v"]})
-        return app
+        return LoadedApp(app, drain_timeout_s=1)
 
     url, _, _ = serve(load)
     assert ask(f"{url}/health").json()["is_loading"]
@@ -71,7 +71,7 @@ def test_health_is_told_while_other_calls_wait_for_the_application() -> None:
 def test_an_application_that_cannot_be_loaded_ends_the_server_with_its_reason() -> None:
     may_fail = threading.Event()
 
-    def load() -> FastAPI:
+    def load() -> LoadedApp:
         assert may_fail.wait(30)
         raise ValueError("the weights are gone")
 

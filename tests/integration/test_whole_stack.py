@@ -4,14 +4,12 @@ import base64
 import io
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -26,6 +24,7 @@ from PIL import Image
 from core import Predictor, Prompt, decode_closely, read_image
 from esam.demo_photos import photo_path
 
+from ..backend_process import BackendProcess
 from ..running_stack import RunningStack, alive
 
 pytestmark = pytest.mark.skipif(
@@ -288,22 +287,13 @@ def test_a_stack_that_runs_is_ready(stack: RunningStack) -> None:
     }  # fmt: skip
 
 
-@contextmanager
-def serving_without_redis(weights: Path, **environment: str) -> Iterator[str]:
-    """The URL of a backend that finds no Redis."""
-    environment = {**os.environ, "ESAM_REDIS_URL": "redis://127.0.0.1:1/0", **environment}
-    command = [sys.executable, "-m", "esam", "serve", "--port", "0", "--host", "127.0.0.1"]
-    command += ["--model", "nano", "--weights", str(weights)]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as backend:
-        assert backend.stderr is not None
-        lines = iter(backend.stderr)
-        yield next(m[0] for line in lines if (m := re.search(r"http://127\S+:\d+", line)))
-        backend.terminate()
+NO_REDIS = "redis://127.0.0.1:1/0"
 
 
 def test_without_redis_a_click_is_told_what_to_start(nano_weights: Path) -> None:
     image = read_image(photo_path("coffee.png"))
-    with serving_without_redis(nano_weights) as url:
+    with BackendProcess(NO_REDIS, nano_weights) as backend:
+        url = backend.url
         assert httpx.get(f"{url}/health").json()["status"] == "UP"
         reply = httpx.post(f"{url}/predict", json=click(image, 9, 9), timeout=60)
         ready = httpx.get(f"{url}/ready", timeout=60)
@@ -319,7 +309,8 @@ def test_a_backend_that_needs_no_redis_encodes_by_itself_and_says_so(
     nano_weights: Path, predictor: Predictor
 ) -> None:
     image = read_image(photo_path("coffee.png"))
-    with serving_without_redis(nano_weights, ESAM_REDIS_REQUIRED="0") as url:
+    with BackendProcess(NO_REDIS, nano_weights, ESAM_REDIS_REQUIRED="0") as backend:
+        url = backend.url
         reply = httpx.post(f"{url}/predict", json=click(image, 290, 150), timeout=90)
         ready = httpx.get(f"{url}/ready", timeout=60)
     assert reply.status_code == 200, reply.text

@@ -10,7 +10,7 @@ PROMETHEUS := .e2e/prometheus
 # Tests of what comes from outside, beside the HTTP surface.
 PROPERTIES := tests/core/test_image.py tests/core/test_checkpoint.py tests/labelstudio_backend tests/worker/test_embedding_codec.py
 
-.PHONY: help install demo run test fuzz e2e lint audit format lock bench clean
+.PHONY: help install demo run test fuzz e2e lint audit format docs lock bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -73,6 +73,9 @@ audit: install  ## known vulnerabilities of the locked dependencies; asks api.os
 format: install  ## rewrite the code in the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: install  ## rewrite the pages of docs/ that are made from the code
+	$(BIN)/python -m docs.reference
 
 bench: install  ## measure for half an hour; the figures are ratios within one run
 	$(BIN)/python -m bench

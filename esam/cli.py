@@ -101,7 +101,8 @@ on.
 
 **Exit codes.** 0 done, 1 not done or not all of it, 2 wrong arguments or settings, 130 interrupted.
 
-`esam COMMAND --help` has each command's options and examples.
+`esam COMMAND --help` has each command's options and examples; docs/commands.md and
+docs/configuration.md have the rest.
 """
 
 app = make_app(

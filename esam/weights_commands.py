@@ -48,7 +48,9 @@ def download(
     url: Annotated[
         str | None, typer.Option(help="Another address of the same file, such as a mirror.")
     ] = None,
-    folder: Annotated[Path, typer.Option(help="Where to put it.")] = WEIGHTS_FOLDER,
+    folder: Annotated[
+        Path, typer.Option(help="Where to put it.", show_default="weights/")
+    ] = WEIGHTS_FOLDER,
 ) -> None:
     """Download an official checkpoint; resumes, and keeps only the file that was published."""
     spec = find_model(name)

@@ -18,17 +18,18 @@ class BackendSettings(BaseSettings):
     Attributes:
         label_studio_url: where this service reaches Label Studio, such as
             ``http://host.docker.internal:8080``; unset takes what Label Studio says of itself.
-        label_studio_api_key: a token of Label Studio's account page; sent to ``label_studio_url``
-            and nowhere else.
-        basic_auth_user: with ``basic_auth_pass``, the login asked of every call but ``/health``.
+        label_studio_api_key: a token of Label Studio's account page, of either kind; sent to
+            ``label_studio_url`` and nowhere else.
+        basic_auth_user: with ``basic_auth_pass``, the login asked of every call but ``/health``;
+            put the same into the model's connection in Label Studio.
         basic_auth_pass: see ``basic_auth_user``.
         is_private_address_allowed: whether images are fetched from private, loopback and
             link-local addresses other than Label Studio's.
-        image_max_bytes: the largest image file fetched.
+        image_max_bytes: the largest image file that is fetched, bytes.
         image_timeout_s: the longest time one image may take to arrive, seconds.
         image_max_redirects: how many redirects are followed to an image.
         predict_timeout_s: the longest time one click may take, seconds; Label Studio waits 100.
-        request_max_bytes: the largest request body read.
+        request_max_bytes: the largest request body that is read, bytes.
         max_waiting: how many predictions may be waited for at once, and how many images may wait
             for a worker; who comes beyond is told to come again later.
         is_redis_required: whether clicks fail while Redis or all workers are away; else this
@@ -39,7 +40,7 @@ class BackendSettings(BaseSettings):
         has_tiles: whether what is small in an image is looked at in a tile of it, encoded beside
             the whole image: better masks for one more encode.
         learned_folder: where learned models are kept beside Redis, for a Redis that forgets; unset
-            leaves them to Redis.
+            leaves them to Redis, but for the private Redis of ``esam run``: ``weights/learned``.
     """
 
     model_config = SettingsConfigDict(populate_by_name=True, hide_input_in_errors=True)

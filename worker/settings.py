@@ -18,17 +18,20 @@ class WorkerSettings(BaseSettings):
     """Model, device and Redis, the same for workers and backend.
 
     Attributes:
-        redis_url: where queues and embeddings live; may hold a password.
-        model: registry name; unset takes ``vitt`` when its file is there, else ``nano``.
+        redis_url: where queues and embeddings live; may hold a password. ``esam run`` starts a
+            private one where it is not set.
+        model: registry name, ``vitt``, ``vits`` or ``nano``; unset takes ``vitt`` when
+            its file is there, else ``nano``.
         weights: checkpoint file; unset looks in the weights folder.
-        device: torch device.
-        dtype: ``float32``, ``bfloat16`` or ``float16``.
-        embedding_dtype: ``float16``, or ``int8`` in half the room.
-        image_max_pixels: of the largest image that workers read.
+        device: torch device, such as ``cpu`` or ``cuda:0``.
+        dtype: what the network computes in: ``float32``, ``bfloat16`` or ``float16``.
+        embedding_dtype: how embeddings are kept in Redis: ``float16``, or ``int8`` in half the
+            room.
+        image_max_pixels: the most pixels that an image may have.
         min_part_share: specks and holes of a mask below this share of its area go, from 0 to 1;
-            unset takes what suits the model.
+            unset takes what suits the model: 0.05 for ``nano``, else 0.
         has_clicked_parts_only: whether, of a mask that was clicked, only the clicked parts stay;
-            unset takes what suits the model.
+            unset takes what suits the model: true for ``nano``, else false.
         drain_timeout_s: how long a process that was told to stop may go on with what it has in
             hand, seconds.
     """

@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 from dockerfile_parse import DockerfileParser
-from pydantic import AliasChoices
 
-from esam.cli import COMMANDS
+from docs.reference.configuration import find_all_names
 from labelstudio_backend import BackendSettings
 from worker import WorkerSettings
 
@@ -113,26 +112,8 @@ def test_the_weights_volume_is_written_by_its_download_alone(
         assert volume.get("read_only", False) is (name != "weights")
 
 
-def find_option_variables(command: Any) -> set[str]:
-    """The environment variables that a command and those within it take options from."""
-    found: set[str] = set()
-    for parameter in command.params:
-        names = parameter.envvar or ()
-        found |= {names} if isinstance(names, str) else set(names)
-    for within in getattr(command, "commands", {}).values():
-        found |= find_option_variables(within)
-    return found
-
-
 def known_names() -> set[str]:
-    names = {"LOG_LEVEL", "ESAM_LOG_FORMAT", "OMP_NUM_THREADS", "OMP_WAIT_POLICY"}
-    for settings in (WorkerSettings, BackendSettings):
-        for field in settings.model_fields.values():
-            alias = field.validation_alias
-            names |= set(map(str, alias.choices if isinstance(alias, AliasChoices) else [alias]))
-    for name, command in COMMANDS.items():
-        names |= find_option_variables(command.load(name))
-    return names | set(re.findall(r"\$\{(\w+)", COMPOSE_TEXT))
+    return find_all_names() | set(re.findall(r"\$\{(\w+)", COMPOSE_TEXT))
 
 
 def test_every_setting_is_in_the_example_and_nothing_else() -> None:

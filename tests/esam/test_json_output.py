@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from core import MODELS
+from docs.reference.command_tree import find_commands
 
 from .backend_stand_in import MODEL_VERSION, BackendStandIn, make_queue, make_run, make_status
 from .command_line import esam
-from .command_tree import find_commands
 from .examined import ConnectedLabelStudio
 
 # What they make is a server, a picture or a file; whether they could is their exit code.

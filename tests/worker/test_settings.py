@@ -1,18 +1,6 @@
-from pathlib import Path
-
 import pytest
-from pydantic import AliasChoices
 
 from worker import RedisUnavailable, WorkerSettings, connect_redis
-
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
-
-
-@pytest.mark.parametrize("field", sorted(WorkerSettings.model_fields))
-def test_every_setting_is_in_the_readme(field: str) -> None:
-    alias = WorkerSettings.model_fields[field].validation_alias
-    for name in alias.choices if isinstance(alias, AliasChoices) else [alias]:
-        assert f"`{name}`" in README
 
 
 def test_the_redis_password_is_not_in_the_settings_repr(monkeypatch: pytest.MonkeyPatch) -> None:

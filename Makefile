@@ -33,7 +33,7 @@ run: install  ## the whole stack, staying up; prints the URL to paste into Label
 	$(BIN)/esam run
 
 test: install  ## all tests, with a real Redis and real workers
-	$(BIN)/python -m pytest --ignore=tests/e2e
+	$(BIN)/python -m pytest --ignore=tests/e2e --numprocesses auto --maxprocesses 4 --dist loadfile
 
 fuzz: install  ## twenty thousand broken requests and files, others on each run; a quarter of an hour
 	$(BIN)/python -m pytest --hypothesis-profile=fuzz --timeout=3600 tests/fuzz $(PROPERTIES)

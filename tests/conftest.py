@@ -1,5 +1,6 @@
 """Servers and small models that tests of several packages need."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,12 @@ from .worker_processes import StartWorker, WorkerProcesses
 settings.register_profile("same", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("fuzz", deadline=None, print_blob=True, max_examples=1_000)
 settings.load_profile("same")
+
+
+def pytest_configure() -> None:
+    """Let what the tests start hear Ctrl-C, also where the tests run in a shell's background."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

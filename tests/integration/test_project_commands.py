@@ -99,7 +99,7 @@ def test_a_gallery_shows_what_a_run_predicted_and_what_failed(
 ) -> None:
     page, token = tmp_path_factory.mktemp("gallery") / "run.html", label_studio.token or ""
     (run,) = ask_json(capsys, "runs", "list")["runs"]
-    assert esam("runs", "gallery", run["id"], "--out", page) == 1
+    assert esam("runs", "gallery", run["id"], "--out", page) == 2
     assert "set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY" in capsys.readouterr().err
 
     monkeypatch.setenv("LABEL_STUDIO_URL", label_studio.url)
@@ -147,6 +147,7 @@ def test_the_status_has_what_the_stand_in_of_the_other_tests_says(capsys: Captur
     status = ask_json(capsys, "status")
     assert set(status) == set(make_status())
     assert set(status["redis"]) == set(make_status()["redis"])
+    assert set(status["cache"]) == set(make_status()["cache"])
     assert set(status["workers"][0]) == set(make_status()["workers"][0])
     assert set(status["queues"]) == set(make_status()["queues"])
     assert esam("status") == 0

@@ -1,5 +1,6 @@
 """Connections to Redis, with bounded waits and errors a person can act on."""
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -84,6 +85,11 @@ def explain_redis_error(error: RedisError, where: str = "") -> RedisUnavailable:
         return RedisUnavailable(
             f"Redis{where} is full, and nothing in it may be evicted: raise its maxmemory, and set "
             "maxmemory-policy to volatile-lru"
+        )
+    if isinstance(reason := error.__context__, ssl.SSLCertVerificationError):
+        return RedisUnavailable(
+            f"the certificate of Redis{where} is not trusted ({reason.verify_message}); add "
+            "?ssl_ca_certs=FILE with its authority's certificate to ESAM_REDIS_URL"
         )
     return RedisUnavailable(
         f"Redis{where} cannot be used ({type(error).__name__}: {error}); "

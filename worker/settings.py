@@ -18,8 +18,9 @@ class WorkerSettings(BaseSettings):
     """Model, device and Redis, the same for workers and backend.
 
     Attributes:
-        redis_url: where queues and embeddings live; may hold a password. ``esam run`` starts a
-            private one where it is not set.
+        redis_url: where queues and embeddings live; may hold a password. ``rediss://`` is TLS, with
+            ``?ssl_ca_certs=FILE`` where the system does not know the certificate's authority.
+            ``esam run`` starts a private one where it is not set.
         model: registry name, ``vitt``, ``vits`` or ``nano``; unset takes ``vitt`` when
             its file is there, else ``nano``.
         weights: checkpoint file; unset looks in the weights folder.

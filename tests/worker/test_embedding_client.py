@@ -6,15 +6,25 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from redis import Redis
 from rq import Queue, Worker
 from rq.serializers import JSONSerializer
 
-from core import Predictor, Tile, read_image
+from core import (
+    MODELS,
+    Predictor,
+    Tile,
+    build_model,
+    load_predictor,
+    read_image,
+    save_checkpoint,
+)
 from worker import (
     BATCH,
     INTERACTIVE,
@@ -259,6 +269,18 @@ def test_after_a_failure_the_next_caller_starts_a_new_job(
 def test_a_worker_with_another_model_says_so(served_redis: Redis, png: bytes) -> None:
     with pytest.raises(EncodeFailed, match="start both with the same model"):
         EmbeddingClient(served_redis, "vitt-0000000000000000-p1").get_or_encode(png)
+
+
+def test_two_versions_of_a_model_never_share_an_embedding(
+    served_client: EmbeddingClient, served_redis: Redis, tmp_path: Path, png: bytes
+) -> None:
+    torch.manual_seed(1)
+    save_checkpoint(build_model(MODELS["nano"].architecture), tmp_path / "next.safetensors")
+    next_version = load_predictor("nano", tmp_path / "next.safetensors")
+    served_client.get_or_encode(png)
+    image_sha256 = hashlib.sha256(png).hexdigest()
+    assert served_client.find(image_sha256) is not None
+    assert EmbeddingClient(served_redis, next_version.embedding_identity).find(image_sha256) is None
 
 
 def test_no_answer_before_the_deadline_is_said_with_the_number_of_workers(

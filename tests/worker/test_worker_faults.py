@@ -1,6 +1,8 @@
 """Workers that are killed, poisoned or told to stop, as processes."""
 
+import itertools
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -152,6 +154,31 @@ def test_a_second_signal_gives_back_at_once(
     worker.send_signal(signal.SIGINT)
     assert worker.wait(_TIMEOUT_S) == 0
     assert redis.llen("rq:queue:interactive") == 1
+
+
+def test_workers_that_are_replaced_one_by_one_under_load_lose_no_click(
+    client: EmbeddingClient, start_worker: StartWorker
+) -> None:
+    seeds, is_over = itertools.count(), threading.Event()
+
+    def click() -> int:
+        clicks = 0
+        while not is_over.is_set():
+            client.get_or_encode(make_noise((20, 30), next(seeds)), timeout_s=_TIMEOUT_S)
+            clicks += 1
+        return clicks
+
+    workers = [start_worker(), start_worker()]
+    with ThreadPoolExecutor(4) as pool:
+        clicking = [pool.submit(click) for _ in range(4)]
+        try:
+            for old in workers:
+                start_worker()
+                old.terminate()
+                assert old.wait(_TIMEOUT_S) == 0
+        finally:
+            is_over.set()
+        assert all(clicks.result() for clicks in clicking)
 
 
 def test_a_worker_that_hangs_loses_its_job_to_another_and_does_no_harm_when_it_goes_on(

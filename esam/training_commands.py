@@ -40,6 +40,7 @@ def train_command(
     seed: Annotated[int, typer.Option(help="Seed of weights and scenes.")] = 0,
     device: DeviceOption = "cpu",
     makers: Annotated[int, typer.Option(help="Processes that make scenes.", min=1)] = 1,
+    scenes: Annotated[int, typer.Option(help="Scenes a step.", min=1)] = TrainingConfig.scenes,
 ) -> None:
     """Train the small model on scenes made as it goes; Ctrl-C saves, the same command resumes.
 
@@ -55,6 +56,7 @@ def train_command(
         minutes=length,
         steps=steps,
         seed=seed,
+        scenes=scenes,
         makers=makers,
         device=device,
         is_bfloat16=device != "cpu",

@@ -10,7 +10,7 @@ PROMETHEUS := .e2e/prometheus
 # Tests of what comes from outside, beside the HTTP surface.
 PROPERTIES := tests/core/test_image.py tests/core/test_checkpoint.py tests/labelstudio_backend tests/worker/test_embedding_codec.py
 
-.PHONY: help install demo run test fuzz e2e lint audit format docs lock bench clean
+.PHONY: help install demo run test fuzz e2e pictures lint audit format docs lock bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -40,6 +40,10 @@ fuzz: install  ## twenty thousand broken requests and files, others on each run;
 
 e2e: install $(LABEL_STUDIO)/.installed $(LABEL_STUDIO_ML)/.installed $(PROMETHEUS)/.installed  ## with a real Label Studio and a real browser (Debian: apt-get install chromium)
 	$(BIN)/python -m pytest tests/e2e
+
+pictures: install $(LABEL_STUDIO)/.installed  ## take the documentation's pictures of Label Studio anew, into docs/images
+	$(BIN)/python -m pytest --timeout=600 tests/e2e/test_first_steps.py
+	mkdir -p docs/images && cp e2e_output/docs/*.jpg docs/images/
 
 # In an environment of its own: Label Studio pins older versions of rq and redis.
 $(LABEL_STUDIO)/.installed: tests/e2e/label-studio.lock | install

@@ -11,11 +11,10 @@ from playwright.sync_api import Page, Request
 from core import Prompt, decode_closely, load_predictor, read_image
 
 from ..running_stack import RunningStack
-from .label_studio import EMAIL, LABEL_CONFIG, LabelStudio
+from .annotator_page import BOXES, POINTS, canvas_place, choose_smart_tool, open_task
+from .label_studio import LABEL_CONFIG, LabelStudio
 from .pictures import OUTPUT
 from .test_api import iou, mask_of
-
-POINTS, BOXES = 1, 2  # which set of labels on the page
 
 _IMAGE_FRAME = """() => {
   const image = window.Htx.annotationStore.selected.objects[0];
@@ -27,30 +26,6 @@ _IMAGE_FRAME = """() => {
     width: size.width, height: size.height,
   };
 }"""
-
-
-def open_task(page: Page, label_studio: LabelStudio, project: int, task: int) -> None:
-    page.goto(f"{label_studio.url}/user/login")
-    page.fill("input[name=email]", EMAIL)
-    page.fill("input[name=password]", label_studio.password)
-    page.click("button[type=submit]")
-    page.wait_for_url(lambda url: "/login" not in url)
-    page.goto(f"{label_studio.url}/projects/{project}/data?task={task}")
-    page.wait_for_selector(".konvajs-content canvas")
-    page.locator("[data-testid=bottombar-auto-annotation-toggle]").click(force=True)
-
-
-def choose_smart_tool(page: Page, labels: int, presses: int) -> None:
-    """Take the smart tool; each press goes to its next kind: brush, keypoint, rectangle."""
-    for _ in range(presses):
-        page.locator(".lsf-toolbar button.lsf-tool_smart").first.click(force=True)
-    page.locator(".lsf-labels").nth(labels).locator(".lsf-label").first.click()
-
-
-def canvas_place(page: Page, x_share: float, y_share: float) -> tuple[float, float]:
-    frame = page.locator(".konvajs-content canvas").first.bounding_box()
-    assert frame is not None
-    return frame["x"] + frame["width"] * x_share, frame["y"] + frame["height"] * y_share
 
 
 def answered_region(reply: Any) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from core import load_predictor, read_image
 from ..labelstudio_backend.outputs.drawn_masks import Mask, as_drawn, iou, read_mask
 from ..labelstudio_backend.outputs.label_configs import CONFIGS
 from ..running_stack import RunningStack
+from .annotator_page import POINTS, canvas_place, choose_smart_tool, open_task
 from .label_studio import LabelStudio
 from .pictures import OUTPUT
 from .test_api import PROMPTS, smart_region
-from .test_browser import POINTS, canvas_place, choose_smart_tool, open_task
 
 
 @pytest.fixture(scope="module")

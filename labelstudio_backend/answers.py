@@ -127,15 +127,57 @@ class PredictAnswer(Answer):
     ]
 
 
+class LearningAnswer(Answer):
+    """How far a decoder is that learns: objects measured, or steps."""
+
+    phase: str
+    done: Count
+    total: Count
+    tuning_iou: float | None
+
+
+class PromptFigures(Answer):
+    """Mean IoU of one kind of prompt on held-out images, before and after learning."""
+
+    prompt: str
+    before: float
+    after: float
+
+
+class ChangePictureAnswer(Answer):
+    """A picture of what became of one object, at ``/runs/{run_id}/pictures/{name}``."""
+
+    name: str
+    task: int
+    before: float
+    after: float
+
+
+class LessonAnswer(Answer):
+    """What came of learning; without a version the project uses what it used."""
+
+    model_version: str | None
+    is_better: bool
+    reason: str
+    masks: Count
+    images: Count
+    held_out_masks: Count
+    held_out_images: Count
+    empty_masks: Count
+    figures: tuple[PromptFigures, ...]
+    pictures: tuple[ChangePictureAnswer, ...]
+
+
 class RunAnswer(Answer):
     """A run over the tasks of a project; times are ISO 8601."""
 
     id: str
+    kind: Literal["prelabel", "learning"]
     project: int
     project_title: str
     label_studio_url: str
     model_version: str
-    prompts: Literal["regions", "everything", "file"]
+    prompts: Literal["regions", "everything", "file"] | None
     state: Literal["planning", "running", "finished", "cancelled", "stopped"]
     reason: str | None
     created_at: str
@@ -147,6 +189,8 @@ class RunAnswer(Answer):
     failed: Count
     rate_per_s: float | None
     time_left_s: float | None
+    learning: LearningAnswer | None
+    report: LessonAnswer | None
 
 
 class RunsAnswer(Answer):
@@ -198,14 +242,6 @@ class WarmAnswer(Answer):
     queued: Count
     already_warm_or_queued: Count
     total: Count
-
-
-class PromptFigures(Answer):
-    """Mean IoU of one kind of prompt on held-out images, before and after learning."""
-
-    prompt: str
-    before: float
-    after: float
 
 
 class LearnedModelAnswer(Answer):

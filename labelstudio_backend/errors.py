@@ -16,6 +16,7 @@
     ├── ImageUnusable                        422  image_unusable
     │   ├── ImageMissing                     422  image_missing
     │   └── ImageSourceRefused               422  image_source_refused
+    ├── MasksUnusable                        422  masks_unusable
     ├── LabelStudioError                     502  label_studio_error
     │   ├── LabelStudioUnreachable           502  label_studio_unreachable
     │   ├── LabelStudioTokenRefused          502  label_studio_token_refused
@@ -178,6 +179,13 @@ class ImageSourceRefused(ImageUnusable):
     """The task names an image that this service does not fetch."""
 
     code = "image_source_refused"
+
+
+class MasksUnusable(BackendError):
+    """What was drawn on a task is nothing that can be learned from."""
+
+    status = 422
+    code = "masks_unusable"
 
 
 class InternalError(BackendError):

@@ -64,6 +64,7 @@ _KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "/metrics": ("text/plain",),
     "/status": ("application/json", "text/html"),
     "/play/samples/{name}": ("image/*",),
+    "/runs/{run_id}/pictures/{name}": ("image/jpeg",),
 }
 """What other GET routes answer with, where it is not JSON."""
 

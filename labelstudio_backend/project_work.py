@@ -7,10 +7,10 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from core import Predictor
-from worker import redis_errors_translated
+from worker import RequestThreads, WorkerError, redis_errors_translated
 
 from .batch_prediction import find_click_images
-from .errors import LabelStudioUnknown
+from .errors import BackendError, LabelStudioUnknown
 from .label_studio_account import LabelStudioAccount, find_account
 from .label_studio_answers import Project
 from .label_studio_client import LabelStudioClient
@@ -56,6 +56,7 @@ class ProjectWork:
         self._redis = redis
         self._settings = settings
         self._projects = projects
+        self._thread = RequestThreads(1, "learn")
 
     def find_account(
         self, project_id: int, given: LabelStudioAccount | None = None
@@ -124,13 +125,25 @@ class ProjectWork:
         self._warm_start.warm(account, images)
 
     def handle_event(self, event: WebhookEvent) -> None:
-        """Warm up the images of tasks that were just imported; returns at once."""
-        if event.action != "TASKS_CREATED" or event.project is None:
+        """Warm up the images of new tasks, or start to learn from a project; returns at once."""
+        if event.project is None:
+            return
+        if event.action == "START_TRAINING" and isinstance(event.project.id, int):
+            self._thread.submit(self._start_learning_logged, event.project.id)
+        if event.action != "TASKS_CREATED":
             return
         account = find_account(self._settings, self._projects.find_by_id(event.project.id))
         tasks = event.tasks[:MAX_WAITING]
         images = find_click_images(tasks, event.project.label_config)
         self._warm_start.warm(account, images)
+
+    def _start_learning_logged(self, project_id: int) -> None:
+        """Label Studio waits a second for the webhook's answer, and shows nobody what it says."""
+        try:
+            with redis_errors_translated(self._redis):
+                self.runs.start_learning(project_id, self.find_account(project_id))
+        except (BackendError, WorkerError) as error:
+            logger.warning("learning not started project=%d reason=%s", project_id, error)
 
     def warm_project(
         self, project_id: int, account: LabelStudioAccount, limit: int | None

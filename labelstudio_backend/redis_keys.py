@@ -8,11 +8,15 @@
     esam:run:<id>:chunks         chunks that are not done, by id
     esam:run:<id>:attempts       how often a chunk was begun
     esam:run:<id>:tasks          ids of all tasks found
-    esam:run:<id>:done           ids of tasks that got a prediction
-    esam:run:<id>:skipped        ids of tasks that hold nothing to predict from
+    esam:run:<id>:done           ids of tasks that got a prediction, or whose masks are learned from
+    esam:run:<id>:skipped        ids of tasks that hold nothing to predict, or to learn, from
     esam:run:<id>:already        ids of tasks that had a prediction
     esam:run:<id>:failed         reasons by task id
     esam:run:<id>:boxes          boxes of a file by task, or by a hash of the image's name
+    esam:run:<id>:objects        accepted masks to learn from, by task         (runs.lesson_store)
+    esam:run:<id>:lesson         a decoder that is learning, with all it needs to go on
+    esam:run:<id>:pictures       pictures of what it changed, by name
+    esam:learning:<project>      id of the run that learns from a project
     esam:selection:<project>     id of the run that "Retrieve predictions" feeds
     esam:models                  what is known of learned models, by version   (models.model_store)
     esam:model:<version>         a learned model's decoder file
@@ -51,6 +55,11 @@ def run_key(run_id: str, part: str = "") -> str:
 def selection_key(project: str) -> str:
     """Key of the run that takes the tasks selected in a project."""
     return f"esam:selection:{project}"
+
+
+def learning_key(project: str) -> str:
+    """Key of the run that learns from a project."""
+    return f"esam:learning:{project}"
 
 
 def model_key(version: str) -> str:

@@ -21,8 +21,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from training.accepted_objects import AcceptedObject, ObjectView
+    from training.change_picture import draw_change
     from training.comparison import Change, ComparedPrompt, Comparison, as_comparison_table
     from training.configuration import TrainingConfig
+    from training.decoder_training import DecoderTrainingConfig
     from training.display import TrainingDisplay
     from training.errors import TooFewObjects, TrainingError
     from training.evaluation import EvaluationReport, PromptScore, as_table, evaluate
@@ -37,6 +39,7 @@ __all__ = [
     "Change",
     "ComparedPrompt",
     "Comparison",
+    "DecoderTrainingConfig",
     "EvaluationReport",
     "Example",
     "FineTuning",
@@ -53,6 +56,7 @@ __all__ = [
     "TrainingProgress",
     "as_comparison_table",
     "as_table",
+    "draw_change",
     "evaluate",
     "held_out_scenes",
     "make_scene",
@@ -65,6 +69,7 @@ _HOMES = {
     "Change": "comparison",
     "ComparedPrompt": "comparison",
     "Comparison": "comparison",
+    "DecoderTrainingConfig": "decoder_training",
     "EvaluationReport": "evaluation",
     "Example": "examples",
     "FineTuning": "fine_tuning",
@@ -81,6 +86,7 @@ _HOMES = {
     "TrainingProgress": "trainer",
     "as_comparison_table": "comparison",
     "as_table": "evaluation",
+    "draw_change": "change_picture",
     "evaluate": "evaluation",
     "held_out_scenes": "examples",
     "make_scene": "scenes",

@@ -28,7 +28,7 @@ PROMPTS = ("box", *(f"{n} click{'s' * (n > 1)}" for n in CLICKS))
 MIN_GAIN = 0.005
 """By so much the mean IoU over all rows has to rise,"""
 MAX_LOSS = 0.01
-"""and by more than this no row may fall."""
+"""and by more than this, beyond its standard error, no row may fall."""
 
 Ious = tuple[float, ...]
 """Of one object, one a row of ``PROMPTS``."""
@@ -47,6 +47,18 @@ class Change:
     found: AcceptedObject
     before: Ious
     after: Ious
+
+    @property
+    def one_click(self) -> tuple[float, float]:
+        """IoU after one click, before and after."""
+        row = PROMPTS.index("1 click")
+        return self.before[row], self.after[row]
+
+    @property
+    def one_click_gain(self) -> float:
+        """What one click gains."""
+        old, new = self.one_click
+        return new - old
 
 
 @dataclass(frozen=True)
@@ -114,7 +126,8 @@ def judge(
     """Say whether a decoder is better.
 
     It is when the mean IoU over all rows rises by at least ``MIN_GAIN`` and by no less than the
-    standard error of that rise, and no row falls by more than ``MAX_LOSS``.
+    standard error of that rise, and no row falls by more than ``MAX_LOSS`` and its own standard
+    error together: with twenty objects the IoU after five clicks is known to 0.03 only.
 
     Args:
         objects: that were measured; at least one.
@@ -128,12 +141,14 @@ def judge(
     )
     gains = (second - first).mean(axis=1)
     gain, error = float(gains.mean()), float(gains.std() / np.sqrt(len(gains)))
-    worst = min(rows, key=lambda row: row.gain)
+    errors = (second - first).std(axis=0) / np.sqrt(len(gains))
+    falls = [-row.gain - float(error) for row, error in zip(rows, errors, strict=True)]
+    worst = rows[int(np.argmax(falls))]
     is_better, reason = True, f"mean IoU rises by {gain:.3f} (standard error {error:.3f})"
     if gain < max(MIN_GAIN, error):
         is_better = False
         reason = f"mean IoU changes by {gain:+.3f}, less than {max(MIN_GAIN, error):.3f}"
-    elif worst.gain < -MAX_LOSS:
+    elif max(falls) > MAX_LOSS:
         is_better = False
         reason = f"mean IoU after {worst.prompt!r} falls by {-worst.gain:.3f}"
     images = len({found.image for found in objects})

@@ -18,7 +18,7 @@ from .errors import (
 )
 from .job_queue import count_waiting_jobs, enqueue_job, find_unfinished_job
 from .jobs import encode_here, find_embedding, keep_embedding
-from .keys import BATCH, INTERACTIVE, PREFETCH, QUEUES, view_of
+from .keys import BATCH, INTERACTIVE, PREFETCH, QUEUES, parse_view, view_of
 from .queue_state import QueueState, read_queues
 from .redis_connection import (
     as_text,
@@ -68,6 +68,7 @@ __all__ = [
     "find_unfinished_job",
     "keep_embedding",
     "list_workers",
+    "parse_view",
     "read_counters",
     "read_queues",
     "redis_errors_translated",

@@ -1,8 +1,19 @@
 """A task's image for work on a whole project, where it is worth waiting for Label Studio."""
 
-from ..errors import ImageHostError
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worker import WorkerContext
+
+from ..errors import ImageHostError, MasksUnusable
 from ..images import ImageFetcher
+from ..label_config import LabelConfig
+from ..label_studio_answers import DrawnTask
 from ..label_studio_client import LabelStudioClient
+from ..protocol import Task
+from ..task_prompts import find_image_source
 
 
 def fetch_image(
@@ -28,3 +39,28 @@ def fetch_image(
         client.find_user()
     with images.open(source, client.account, task_id) as image:
         return image.read()
+
+
+def fetch_rgb(
+    context: WorkerContext,
+    client: LabelStudioClient,
+    images: ImageFetcher,
+    config: LabelConfig,
+    task: DrawnTask,
+    image_name: str,
+) -> tuple[str, NDArray[np.uint8]]:
+    """SHA-256 of a task's image file, and the image (H, W, 3).
+
+    Raises:
+        MasksUnusable: the label config has no such image.
+        ImageUnusable, ImageHostError, ImageError: it cannot be had, or not be read.
+        LabelStudioError: Label Studio is away, or refuses the token.
+    """
+    data_key = config.data_keys.get(image_name)
+    if data_key is None:
+        raise MasksUnusable(
+            f"its masks lie on {image_name!r:.40}, which is no image of the label config"
+        )
+    source = find_image_source(Task(id=task.id, data=task.data), data_key)
+    content = fetch_image(images, client, source, task.id)
+    return hashlib.sha256(content).hexdigest(), context.read_image(content)

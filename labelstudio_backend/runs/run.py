@@ -1,4 +1,4 @@
-"""What a run is: which tasks of a project, what they are labelled with, and how far it is."""
+"""What a run is: what is done with which tasks of a project, and how far it is."""
 
 from collections.abc import Mapping
 from enum import Enum
@@ -7,6 +7,16 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from ..task_prompts import BoxPrompt, PromptSource
+from .lesson_report import LearningProgress, LessonReport
+
+MAX_STEPS = 10_000
+
+
+class RunKind(str, Enum):
+    """What a run does with its tasks."""
+
+    PRELABEL = "prelabel"
+    LEARNING = "learning"
 
 
 class RunState(str, Enum):
@@ -36,6 +46,7 @@ class RunOptions(_Record):
         view: a tab of the data manager; its filters and order.
         filters: as the data manager writes them.
         keep_embeddings: whether embeddings go into the cache too, for later clicks.
+        steps: of a learning run: at most so many.
     """
 
     prompts: PromptSource = PromptSource.REGIONS
@@ -44,6 +55,7 @@ class RunOptions(_Record):
     view: int | None = None
     filters: Mapping[str, object] | None = None
     keep_embeddings: bool = False
+    steps: Annotated[int, Field(gt=0, le=MAX_STEPS)] | None = None
 
 
 class Run(_Record):
@@ -51,12 +63,14 @@ class Run(_Record):
 
     Attributes:
         id: of the run.
+        kind: what it does with its tasks.
         project: id of the project.
+        project_key: ``"<id>.<unix time of creation>"``, which no other project ever has.
         project_title: its title then.
         label_config: its label config then.
         account: id of the account in the account store.
         label_studio_url: where that account is, for people.
-        model_version: of the predictions it makes.
+        model_version: of the predictions it makes; of a learning run, what has to be beaten.
         options: what was asked for.
         has_tiles: whether what is small in an image is looked at in a tile of it.
         is_selection: whether its tasks were named one by one; else they are listed as it goes.
@@ -64,7 +78,9 @@ class Run(_Record):
     """
 
     id: str
+    kind: RunKind = RunKind.PRELABEL
     project: int
+    project_key: str = ""
     project_title: str
     label_config: str
     account: str
@@ -84,13 +100,15 @@ class RunProgress(_Record):
         reason: why it stopped.
         is_listing: whether more tasks may be found.
         total: tasks found so far.
-        done: got a prediction.
-        skipped: hold nothing to predict from.
+        done: got a prediction; or their masks are learned from.
+        skipped: hold nothing to predict, or to learn, from.
         already_predicted: had a prediction of this model version.
-        failed: could not be predicted.
+        failed: could not be predicted, or learned from.
         leg_started_at: unix time of the last start or resume.
         leg_handled: tasks handled since.
         finished_at: unix time, None while it runs.
+        learning: how far its decoder is; None where none learns.
+        report: what came of learning; None before, and where none learned.
     """
 
     state: RunState
@@ -104,6 +122,8 @@ class RunProgress(_Record):
     leg_started_at: float
     leg_handled: int
     finished_at: float | None
+    learning: LearningProgress | None = None
+    report: LessonReport | None = None
 
     def count_by_outcome(self) -> Mapping[str, int]:
         """Tasks found so far by what became of them; ``open`` are those without an outcome."""
@@ -130,12 +150,13 @@ class RunProgress(_Record):
 
 
 class Chunk(_Record):
-    """A piece of work of a run: one page of tasks to list, or some tasks to label.
+    """A piece of work of a run: a page of tasks to list, some tasks, or to learn from them all.
 
     Attributes:
         id: of the chunk, within the run.
         page: of Label Studio's list; None for a chunk of tasks.
-        tasks: ids of the tasks to label.
+        tasks: ids of the tasks to label, or to collect masks of.
+        is_lesson: whether it is to learn from what was collected.
         is_doubtful: whether somebody else may still be at these tasks: a worker that only seemed
             dead, or one that finishes what was cancelled and resumed.
     """
@@ -143,6 +164,7 @@ class Chunk(_Record):
     id: str
     page: int | None = None
     tasks: tuple[int, ...] = ()
+    is_lesson: bool = False
     is_doubtful: bool = False
 
 

@@ -1,4 +1,8 @@
-"""What a worker does for a run: one chunk of it."""
+"""What a worker does for a run: one chunk of it.
+
+A prelabel run lists tasks and labels them. A learning run lists annotated tasks, collects their
+masks, and in a last chunk learns from these.
+"""
 
 import logging
 import time
@@ -17,8 +21,9 @@ from ..label_studio_client import LabelStudioClient
 from ..task_labeler import LabelingPlan, TaskLabeler
 from .chunk_hold import ChunkHold
 from .chunk_pipeline import ChunkPipeline
-from .run import Chunk, Run, RunState
-from .run_store import RunStore, make_chunks, make_page, renew_chunk
+from .mask_collector import MaskCollector
+from .run import Chunk, Run, RunKind, RunState
+from .run_store import RunStore, make_chunks, make_lesson, make_page, renew_chunk
 from .task_outcomes import TaskOutcomes
 
 logger = logging.getLogger(__name__)
@@ -54,10 +59,15 @@ def work_on_chunk(run_id: str, chunk_id: str) -> None:
     try:
         predictor = _find_predictor(run, context)
         client = job_resources().find_client(AccountStore(context.redis), run.account)
-        if chunk.page is not None:
+        if chunk.is_lesson:
+            # What learns brings packages along that nobody else here needs.
+            from .lesson_job import learn_from_project
+
+            learn_from_project(run, chunk, store, client, context, predictor)
+        elif chunk.page is not None:
             _list_page(run, chunk, store, client, context)
         else:
-            _label(run, chunk, store, client, context, predictor)
+            _work_on_tasks(run, chunk, store, client, context, predictor)
     except RedisError:
         logger.warning(
             "run=%s chunk=%s: Redis went away; it goes on when Redis is back", run_id, chunk_id
@@ -106,6 +116,25 @@ def _list_page(
 ) -> None:
     outcomes = TaskOutcomes(context.redis)
     page_number = chunk.page or 1
+    wanted, unwanted, is_past_end = _read_page(run, page_number, client)
+    new = outcomes.find_new(run, wanted)
+    done_before = outcomes.find_new(run, unwanted)
+    following = make_chunks(new)
+    if not is_past_end and not outcomes.is_full(run, more=len(new)):
+        following.append(make_page(page_number + 1))
+    store.complete_chunk(
+        run, chunk.id, following, taken=new, already=done_before, closing=_make_closing(run)
+    )
+    logger.info("run=%s page=%d tasks=%d new=%d", run.id, page_number, len(wanted), len(new))
+
+
+def _read_page(
+    run: Run, page_number: int, client: LabelStudioClient
+) -> tuple[list[int], list[int], bool]:
+    """A page's tasks, those of it that have their prediction already, and whether none is there."""
+    if run.kind is RunKind.LEARNING:
+        found = client.list_annotated_tasks(run.project, page=page_number, page_size=PAGE_TASKS)
+        return found or [], [], found is None
     page = client.list_tasks(
         run.project,
         page=page_number,
@@ -113,18 +142,16 @@ def _list_page(
         view_id=run.options.view,
         filters=run.options.filters,
     )
-    is_predicted = [run.model_version in task.model_versions for task in page.tasks]
-    ids = [task.id for task in page.tasks]
-    new = outcomes.find_new(run, [x for x, has in zip(ids, is_predicted, strict=True) if not has])
-    done_before = outcomes.find_new(run, [x for x, h in zip(ids, is_predicted, strict=True) if h])
-    following = make_chunks(new)
-    if page.tasks and not outcomes.is_full(run, more=len(new)):
-        following.append(make_page(page_number + 1))
-    store.complete_chunk(run, chunk.id, following, taken=new, already=done_before)
-    logger.info("run=%s page=%d tasks=%d new=%d", run.id, page_number, len(ids), len(new))
+    is_predicted = {task.id: run.model_version in task.model_versions for task in page.tasks}
+    wanted = [task_id for task_id, has in is_predicted.items() if not has]
+    return wanted, [x for x, has in is_predicted.items() if has], not page.tasks
 
 
-def _label(
+def _make_closing(run: Run) -> Chunk | None:
+    return make_lesson() if run.kind is RunKind.LEARNING else None
+
+
+def _work_on_tasks(
     run: Run,
     chunk: Chunk,
     store: RunStore,
@@ -142,30 +169,41 @@ def _label(
     if attempts > _LIVES - 1:
         for task_id in chunk.tasks:
             outcomes.record_failed(run.id, task_id, _DIED, "worker_died")
-        store.complete_chunk(run, chunk.id)
+        store.complete_chunk(run, chunk.id, closing=_make_closing(run))
         return
-    labeler = TaskLabeler(
-        predictor,
-        parse_label_config(run.label_config),
-        LabelingPlan(run.options.prompts, run.options.label, run.has_tiles),
-    )
     hold = ChunkHold(store, run.id, chunk, attempts)
-    images = job_resources().images
-    pipeline = ChunkPipeline(run, hold, context, labeler, client, images, outcomes)
 
     def should_stop() -> bool:
         has_reason = context.should_yield(BATCH) or not store.is_running(run.id)
         return has_reason or not hold.is_kept()
 
-    rest = pipeline.label(chunk.tasks, should_stop)
+    if run.kind is RunKind.LEARNING:
+        collector = MaskCollector(run, hold, context, client, job_resources().images, outcomes)
+        rest = collector.collect(chunk.tasks, should_stop)
+    else:
+        pipeline = _make_pipeline(run, hold, context, client, outcomes, predictor)
+        rest = pipeline.label(chunk.tasks, should_stop)
     if hold.is_kept():
         _complete(run, chunk, store, rest)
     else:
         logger.warning("run=%s chunk=%s: another has begun it; left to them", run.id, chunk.id)
 
 
+def _make_pipeline(
+    run: Run,
+    hold: ChunkHold,
+    context: WorkerContext,
+    client: LabelStudioClient,
+    outcomes: TaskOutcomes,
+    predictor: Predictor,
+) -> ChunkPipeline:
+    plan = LabelingPlan(run.options.prompts, run.options.label, run.has_tiles)
+    labeler = TaskLabeler(predictor, parse_label_config(run.label_config), plan)
+    return ChunkPipeline(run, hold, context, labeler, client, job_resources().images, outcomes)
+
+
 def _complete(run: Run, chunk: Chunk, store: RunStore, rest: Sequence[int]) -> None:
     following = make_chunks(rest, is_doubtful=chunk.is_doubtful)
-    store.complete_chunk(run, chunk.id, following, is_at_front=True)
+    store.complete_chunk(run, chunk.id, following, is_at_front=True, closing=_make_closing(run))
     done = len(chunk.tasks) - len(rest)
     logger.info("run=%s chunk=%s tasks=%d handed_back=%d", run.id, chunk.id, done, len(rest))

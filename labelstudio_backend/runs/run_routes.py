@@ -1,4 +1,4 @@
-"""Runs over HTTP: what ``esam prelabel`` and ``esam runs`` ask."""
+"""Runs over HTTP: what ``esam prelabel``, ``esam finetune`` and ``esam runs`` ask."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from ..errors import RequestInvalid
 from ..http_bodies import ReadBody, make_answer, parse_body
 from ..label_studio_account import LabelStudioAccount
 from .box_keys import box_key
-from .run import Run, RunOptions, RunProgress, RunState, StoredBox
+from .run import Run, RunKind, RunOptions, RunProgress, RunState, StoredBox
 from .run_service import RunService
 
 FindAccount = Callable[[int, LabelStudioAccount | None], LabelStudioAccount]
@@ -66,8 +66,22 @@ class StartRequest(AccountRequest, RunOptions):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
 
     project: Annotated[int, Field(gt=0)]
+    kind: RunKind = RunKind.PRELABEL
     boxes: tuple[BoxLine, ...] | None = None
     dry_run: bool = False
+
+    def check_learning(self) -> None:
+        """Of a learning run only the numbers of tasks and steps can be chosen.
+
+        Raises:
+            RequestInvalid: something else was.
+        """
+        chosen = RunOptions(limit=self.limit, steps=self.steps)
+        if self.to_options() != chosen or self.boxes or self.dry_run:
+            raise RequestInvalid(
+                "kind='learning' goes with project, limit, steps, label_studio_url and "
+                "label_studio_api_key alone; it learns from what was accepted"
+            )
 
     def to_options(self) -> RunOptions:
         """What the run shall do."""
@@ -109,7 +123,12 @@ def add_run_routes(
         order = parse_body(StartRequest, await read_body(request))
 
         def work() -> Response:
+            if order.kind is RunKind.LEARNING:
+                order.check_learning()
             account = find_account(order.project, order.to_account())
+            if order.kind is RunKind.LEARNING:
+                run = runs.start_learning(order.project, account, order.to_options())
+                return make_answer(describe(run.id), status=201)
             if order.dry_run:
                 return make_answer(runs.count_tasks(order.project, account, order.to_options()))
             run = runs.start(order.project, account, order.to_options(), order.group_boxes())
@@ -136,6 +155,15 @@ def add_run_routes(
     async def predicted(run_id: str) -> Response:
         """Which tasks got a prediction."""
         return await run_in_threadpool(lambda: make_answer({"tasks": runs.find_predicted(run_id)}))
+
+    @app.get("/runs/{run_id}/pictures/{name}")
+    async def picture(run_id: str, name: str) -> Response:
+        """A picture of what learning changed."""
+
+        def work() -> Response:
+            return Response(runs.find_picture(run_id, name), media_type="image/jpeg")
+
+        return await run_in_threadpool(work)
 
     @app.get("/runs/{run_id}/failures")
     async def failures(run_id: str) -> Response:
@@ -185,11 +213,12 @@ def describe_run(run: Run, progress: RunProgress, now: float) -> dict[str, objec
     is_planning = progress.state is RunState.RUNNING and progress.is_listing
     return {
         "id": run.id,
+        "kind": run.kind.value,
         "project": run.project,
         "project_title": run.project_title,
         "label_studio_url": run.label_studio_url,
         "model_version": run.model_version,
-        "prompts": run.options.prompts.value,
+        "prompts": None if run.kind is RunKind.LEARNING else run.options.prompts.value,
         "state": "planning" if is_planning else progress.state.value,
         "reason": progress.reason,
         "created_at": _iso(run.created_at),
@@ -200,7 +229,9 @@ def describe_run(run: Run, progress: RunProgress, now: float) -> dict[str, objec
         "already_predicted": progress.already_predicted,
         "failed": progress.failed,
         "rate_per_s": progress.rate_per_s(now),
-        "time_left_s": progress.time_left_s(now),
+        "time_left_s": None if progress.learning else progress.time_left_s(now),
+        "learning": progress.learning and progress.learning.model_dump(),
+        "report": progress.report and progress.report.model_dump(),
     }
 
 

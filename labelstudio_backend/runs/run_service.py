@@ -10,7 +10,14 @@ from redis import Redis
 from core import Predictor
 
 from ..account_store import AccountStore
-from ..errors import LabelStudioUnknown, ModelConflict, ModelMissing, RequestInvalid, RunConflict
+from ..errors import (
+    LabelStudioUnknown,
+    ModelConflict,
+    ModelMissing,
+    RequestInvalid,
+    RunConflict,
+    RunMissing,
+)
 from ..label_config import parse_label_config
 from ..label_studio_account import LabelStudioAccount
 from ..label_studio_answers import Project
@@ -18,7 +25,8 @@ from ..label_studio_client import LabelStudioClient
 from ..models import ModelStore, ProjectModels
 from ..task_labeler import LabelingPlan, TaskLabeler
 from ..task_prompts import PromptSource
-from .run import Run, RunOptions, RunProgress, RunState, StoredBox
+from .lesson_store import LessonStore
+from .run import Run, RunKind, RunOptions, RunProgress, RunState, StoredBox
 from .run_jobs import PAGE_TASKS, work_on_chunk
 from .run_store import RunStore, make_chunks, make_page
 from .task_outcomes import TaskOutcomes
@@ -49,6 +57,7 @@ class RunService:
     ) -> None:
         self._store = RunStore(redis, work_on_chunk, clock)
         self._outcomes = TaskOutcomes(redis)
+        self._lessons = LessonStore(redis)
         self._accounts = AccountStore(redis)
         self._models = models or ProjectModels(predictor, ModelStore(redis))
         self._has_tiles = has_tiles
@@ -75,6 +84,44 @@ class RunService:
         self._store.add_chunks(run.id, [make_page(1)])
         logger.info("run started run=%s project=%d prompts=%s", run.id, project_id, options.prompts)
         return run
+
+    def start_learning(
+        self, project_id: int, account: LabelStudioAccount, options: RunOptions | None = None
+    ) -> Run:
+        """Start a run that learns from what was accepted in a project.
+
+        Args:
+            project_id: the project.
+            account: of its Label Studio.
+            options: ``limit`` and ``steps`` count.
+
+        Raises:
+            RunConflict: another run learns from it already.
+            LabelConfigInvalid: it has no image.
+            LabelStudioError: Label Studio does not answer, refuses, or has no such project.
+        """
+        project = self._find_project(project_id, account)
+        parse_label_config(project.label_config)
+        version = self._models.find(project.key).model_version
+        run = self._describe_run(
+            project, account, options or RunOptions(), version, kind=RunKind.LEARNING
+        )
+        self._claim(run)
+        self._store.create(run)
+        self._store.add_chunks(run.id, [make_page(1)])
+        logger.info("run started run=%s project=%d kind=learning", run.id, project_id)
+        return run
+
+    def find_picture(self, run_id: str, name: str) -> bytes:
+        """A picture of what learning changed, as a JPEG file.
+
+        Raises:
+            RunMissing: there is no run of this id, or no picture of this name.
+        """
+        content = self._lessons.load_picture(self._store.find(run_id).id, name)
+        if content is None:
+            raise RunMissing(f"the run {run_id} has no picture {name!r:.100}")
+        return content
 
     def count_tasks(
         self, project_id: int, account: LabelStudioAccount, options: RunOptions
@@ -215,8 +262,20 @@ class RunService:
         chunks = make_chunks(self._outcomes.find_open(run_id), is_doubtful=True)
         self._store.restart(run, chunks)
 
+    def _claim(self, run: Run) -> None:
+        other = self._lessons.claim(run.project_key, run.id, self._store)
+        if other is not None:
+            raise RunConflict(
+                f"the run {other} learns from project {run.project} already; wait for it "
+                f"(`esam runs watch {other}`), or cancel it first"
+            )
+
     def _renew(self, run_id: str, account: LabelStudioAccount | None) -> Run:
         run = self._store.find(run_id)
+        if run.kind is RunKind.LEARNING:
+            self._claim(run)
+            in_use = self._models.find(run.project_key).model_version
+            run = run.model_copy(update={"model_version": in_use})
         try:
             self._models.find_version(run.model_version)
         except (ModelMissing, ModelConflict) as error:
@@ -245,14 +304,29 @@ class RunService:
         plan = LabelingPlan(options.prompts, options.label)
         predictor = self._models.find(project.key)
         TaskLabeler(predictor, config, plan).check_plan()
+        version = predictor.model_version
+        return self._describe_run(project, account, options, version, is_selection=is_selection)
+
+    def _describe_run(
+        self,
+        project: Project,
+        account: LabelStudioAccount,
+        options: RunOptions,
+        model_version: str,
+        *,
+        kind: RunKind = RunKind.PRELABEL,
+        is_selection: bool = False,
+    ) -> Run:
         return Run(
             id=uuid4().hex[:8],
+            kind=kind,
             project=project.id,
+            project_key=project.key,
             project_title=project.title,
             label_config=project.label_config,
             account=self._accounts.save(account),
             label_studio_url=str(account.base_url),
-            model_version=predictor.model_version,
+            model_version=model_version,
             options=options,
             has_tiles=self._has_tiles,
             is_selection=is_selection,

@@ -6,9 +6,10 @@ follows from it: the next page, the chunks of a page, the rest of a chunk that w
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
+from pydantic import BaseModel
 from redis import Redis, WatchError
 from redis.client import Pipeline
 
@@ -16,13 +17,18 @@ from worker import BATCH, as_text, enqueue_job
 
 from ..errors import RunMissing
 from ..redis_keys import ENDED_RUN_TTL_S, RUNS_KEY, run_key, selection_key
+from .lesson_report import LearningProgress, LessonReport
 from .run import BOXES, Chunk, Run, RunProgress, RunState, StoredBox
 
 CHUNK_TASKS = 32
 """Tasks of a chunk: long enough to keep the device busy, short enough to be shared by workers."""
 
 _CHUNK_TIMEOUT_S = 3600
-_PARTS = ("chunks", "attempts", "tasks", "done", "skipped", "already", "failed", "boxes")
+_PARTS = (
+    "chunks", "attempts", "tasks", "done", "skipped", "already", "failed", "boxes", "objects",
+    "lesson", "pictures",
+)  # fmt: skip
+_RecordT = TypeVar("_RecordT", bound=BaseModel)
 
 ChunkJob = Callable[[str, str], None]
 
@@ -41,6 +47,11 @@ def make_chunks(
 def make_page(page: int) -> Chunk:
     """The chunk that lists a page of tasks."""
     return Chunk(id=_new_id(), page=page)
+
+
+def make_lesson() -> Chunk:
+    """The chunk that learns from what the others collected."""
+    return Chunk(id=_new_id(), is_lesson=True)
 
 
 def renew_chunk(chunk: Chunk) -> Chunk:
@@ -122,6 +133,8 @@ class RunStore:
             leg_started_at=float(fields.get("leg_started_at", 0)),
             leg_handled=handled - int(fields.get("leg_base", 0)),
             finished_at=float(fields["finished_at"]) if "finished_at" in fields else None,
+            learning=_read(LearningProgress, fields.get("learning")),
+            report=_read(LessonReport, fields.get("report")),
         )
 
     def is_running(self, run_id: str) -> bool:
@@ -155,7 +168,7 @@ class RunStore:
                 "record": run.model_dump_json(),
             }
             pipe.hset(run_key(run.id), mapping=fields)
-            pipe.hdel(run_key(run.id), "reason", "finished_at")
+            pipe.hdel(run_key(run.id), "reason", "finished_at", "learning", "report")
             pipe.delete(run_key(run.id, "chunks"), run_key(run.id, "attempts"))
             for part in ("", *_PARTS):
                 pipe.persist(run_key(run.id, part))
@@ -199,6 +212,7 @@ class RunStore:
         is_at_front: bool = False,
         taken: Sequence[int] = (),
         already: Sequence[int] = (),
+        closing: Chunk | None = None,
     ) -> None:
         """Replace a chunk by what follows from it; the last one of all ends the run.
 
@@ -211,6 +225,7 @@ class RunStore:
             is_at_front: whether they come before the jobs that wait already.
             taken: tasks that a page brought, which are in the chunks that follow.
             already: tasks of a page that had a prediction.
+            closing: what is left to do when it is the last one; None ends the run.
         """
         chunks_key = run_key(run.id, "chunks")
         with self._redis.pipeline() as pipe:
@@ -234,12 +249,22 @@ class RunStore:
                         # Tasks move between pages while it lists: look until nothing is new.
                         pipe.hset(run_key(run.id), "found", 0)
                         self._add(pipe, run.id, [make_page(1)])
+                    elif is_last and closing is not None:
+                        self._add(pipe, run.id, [closing])
                     elif is_last:
                         self._end(pipe, run.id, RunState.FINISHED)
                     pipe.execute()
                     return
                 except WatchError:
                     continue
+
+    def save_learning(self, run_id: str, progress: LearningProgress) -> None:
+        """Say how far the decoder of a run is."""
+        self._redis.hset(run_key(run_id), "learning", progress.model_dump_json())
+
+    def save_report(self, run_id: str, report: LessonReport) -> None:
+        """Say what came of learning."""
+        self._redis.hset(run_key(run_id), "report", report.model_dump_json())
 
     def find_selection_run(self, project: str, model_version: str) -> Run | None:
         """The run that takes the tasks selected in a project, if it still goes on."""
@@ -274,6 +299,10 @@ class RunStore:
         pipe.hset(run_key(run_id), mapping=fields | ({"reason": reason} if reason else {}))
         for part in ("", *_PARTS):
             pipe.expire(run_key(run_id, part), ENDED_RUN_TTL_S)
+
+
+def _read(record_type: type[_RecordT], text: str | None) -> _RecordT | None:
+    return None if text is None else record_type.model_validate_json(text)
 
 
 def _new_id() -> str:

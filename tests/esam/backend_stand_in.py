@@ -18,6 +18,7 @@ def make_run(**changes: object) -> Json:
     """A run as the backend says it."""
     return {
         "id": "3f2a",
+        "kind": "prelabel",
         "project": 3,
         "project_title": "Dogs [old]",
         "label_studio_url": "http://localhost:8080",
@@ -34,6 +35,8 @@ def make_run(**changes: object) -> Json:
         "failed": 0,
         "rate_per_s": None,
         "time_left_s": None,
+        "learning": None,
+        "report": None,
         **changes,
     }
 

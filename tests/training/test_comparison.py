@@ -58,6 +58,16 @@ def test_a_kind_of_prompt_that_gets_worse_forbids_it(objects: list[AcceptedObjec
     assert "'box' falls by 0.020" in comparison.reason
 
 
+def test_a_kind_of_prompt_that_falls_by_chance_does_not_forbid_it(
+    objects: list[AcceptedObject],
+) -> None:
+    rest = [iou + 0.2 for iou in FLAT[1:]]
+    after = [(0.5 + amount, *rest) for amount in [0.1, -0.14] * 10]
+    comparison = judge(objects, [FLAT] * 20, after)
+    assert comparison.rows[0].gain == pytest.approx(-0.02)
+    assert comparison.is_better
+
+
 def test_answers_are_measured_as_the_product_gives_them(predictor: Predictor) -> None:
     objects, embed = make_discs(predictor, 1, objects=1)
     truth = objects[0].closest.mask

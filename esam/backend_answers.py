@@ -9,16 +9,76 @@ class _Answer(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=())
 
 
+class Learning(_Answer):
+    """How far a decoder is that learns.
+
+    Attributes:
+        phase: what is being done, such as ``learning``.
+        done: objects measured, or steps.
+        total: of these, at most.
+    """
+
+    phase: str
+    done: int
+    total: int
+
+
+class PromptFigures(_Answer):
+    """Mean IoU of one kind of prompt, before and after learning."""
+
+    prompt: str
+    before: float
+    after: float
+
+
+class ChangePicture(_Answer):
+    """A picture of what became of one object."""
+
+    name: str
+    task: int
+    before: float
+    after: float
+
+
+class LessonReport(_Answer):
+    """What came of learning.
+
+    Attributes:
+        model_version: what the project uses now; None where nothing changed.
+        is_better: whether what was learned is.
+        reason: why, in a sentence.
+        masks: accepted masks that there were.
+        images: that they lie on.
+        held_out_masks: those of them that were measured and not learned from.
+        held_out_images: that these lie on.
+        empty_masks: masks without a pixel, left out.
+        figures: by kind of prompt.
+        pictures: of the largest gains and losses.
+    """
+
+    model_version: str | None = None
+    is_better: bool
+    reason: str
+    masks: int
+    images: int
+    held_out_masks: int
+    held_out_images: int
+    empty_masks: int = 0
+    figures: tuple[PromptFigures, ...]
+    pictures: tuple[ChangePicture, ...] = ()
+
+
 class Run(_Answer):
     """One run over the tasks of a project.
 
     Attributes:
         id: what people type.
+        kind: ``prelabel`` or ``learning``.
         project: id of the project in Label Studio.
         project_title: what it is called there.
         label_studio_url: where that is.
-        model_version: of the predictions it posts.
-        prompts: ``regions``, ``everything`` or ``file``.
+        model_version: of the predictions it posts; of a learning run, what has to be beaten.
+        prompts: ``regions``, ``everything`` or ``file``; None where nothing is predicted.
         state: ``planning``, ``running``, ``finished``, ``cancelled`` or ``stopped``.
         reason: why it stopped.
         created_at: ISO time.
@@ -30,14 +90,17 @@ class Run(_Answer):
         failed: tasks that could not be predicted.
         rate_per_s: tasks a second, lately.
         time_left_s: seconds to go at this rate.
+        learning: how far its decoder is, where one learns.
+        report: what came of learning.
     """
 
     id: str
+    kind: str = "prelabel"
     project: int
     project_title: str | None = None
     label_studio_url: str | None = None
     model_version: str = ""
-    prompts: str = ""
+    prompts: str | None = ""
     state: str
     reason: str | None = None
     created_at: str | None = None
@@ -49,6 +112,13 @@ class Run(_Answer):
     failed: int = 0
     rate_per_s: float | None = None
     time_left_s: float | None = None
+    learning: Learning | None = None
+    report: LessonReport | None = None
+
+    @property
+    def work(self) -> str:
+        """What it does, in a word."""
+        return self.prompts or self.kind
 
     @property
     def is_over(self) -> bool:
@@ -57,7 +127,9 @@ class Run(_Answer):
 
     @property
     def is_all_done(self) -> bool:
-        """Whether it came to its end without a failure."""
+        """Whether it came to its end without a failure; of learning, whether it is of use."""
+        if self.kind == "learning":
+            return self.report is not None and self.report.is_better
         return self.state == "finished" and not self.failed
 
     @property
@@ -114,6 +186,63 @@ class PredictedTasks(_Answer):
     """The tasks that a run gave a prediction, in the order of their ids."""
 
     tasks: tuple[int, ...]
+
+
+class LearnedModel(_Answer):
+    """A decoder that was learned from a project.
+
+    Attributes:
+        model_version: of its predictions.
+        is_usable: whether it fits the model that the backend has loaded.
+        size_bytes: of its file.
+        project_key: id and time of creation of the project that it was learned from.
+        project_title: that project's title.
+        run: that learned it.
+        created_at: ISO time.
+        masks: accepted masks that there were.
+        images: that they lie on.
+        figures: what it was worth.
+    """
+
+    model_version: str
+    is_usable: bool = True
+    size_bytes: int = 0
+    project_key: str
+    project_title: str = ""
+    run: str = ""
+    created_at: str | None = None
+    masks: int = 0
+    images: int = 0
+    figures: tuple[PromptFigures, ...] = ()
+
+
+class UsedModel(_Answer):
+    """What a project uses."""
+
+    key: str
+    model_version: str
+
+
+class ModelList(_Answer):
+    """What was learned, and who uses what.
+
+    Attributes:
+        base: the version of projects that use nothing learned.
+        models: newest first.
+        projects: those that chose a version.
+    """
+
+    base: str
+    models: tuple[LearnedModel, ...]
+    projects: tuple[UsedModel, ...] = ()
+
+
+class ModelChange(_Answer):
+    """What a project uses from now on, and what it used until now."""
+
+    project: int
+    model_version: str
+    before: str
 
 
 class WarmOrder(_Answer):

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ValidationError
 from .backend_answers import (
     BackendStatus,
     FailureList,
+    ModelChange,
+    ModelList,
     PredictedTasks,
     Run,
     RunList,
@@ -66,18 +68,10 @@ class BackendClient:
             BackendRefusal: the backend says no.
             BackendCallError: what answers there is not our backend.
         """
-        try:
-            response = self._client.request(
-                method, path, json=body, timeout=_TIMEOUT if method == "GET" else _ORDER_TIMEOUT
-            )
-        except httpx.HTTPError as error:
-            raise self._explain_away(method, path, error) from error
-        if response.is_success:
-            return self._read_json(response)
-        raise self._explain_refusal(response)
+        return self._read_json(self._request(method, path, body))
 
     def start_run(self, order: Mapping[str, object]) -> Run:
-        """Start predicting the tasks of a project."""
+        """Start predicting the tasks of a project, or learning from them."""
         return self._read(Run, self.ask("POST", "/runs", order))
 
     def plan_run(self, order: Mapping[str, object]) -> RunPlan:
@@ -101,6 +95,19 @@ class BackendClient:
         answer = self.ask("GET", f"{run_path(run_id)}/predicted")
         return self._read(PredictedTasks, answer).tasks
 
+    def load_picture(self, run_id: str, name: str) -> bytes:
+        """A picture of what learning changed, as a JPEG file."""
+        path = f"{run_path(run_id)}/pictures/{quote(name, safe='')}"
+        return self._request("GET", path).content
+
+    def list_models(self) -> ModelList:
+        """What was learned, and who uses what."""
+        return self._read(ModelList, self.ask("GET", "/models"))
+
+    def change_model(self, change: str, order: Mapping[str, object]) -> ModelChange:
+        """``use`` or ``rollback``."""
+        return self._read(ModelChange, self.ask("POST", f"/models/{change}", order))
+
     def change_run(self, run_id: str, change: str, body: Mapping[str, object] | None = None) -> Run:
         """``cancel``, ``resume`` or ``retry-failed``."""
         return self._read(Run, self.ask("POST", f"{run_path(run_id)}/{change}", body or {}))
@@ -112,6 +119,19 @@ class BackendClient:
     def find_status(self) -> BackendStatus:
         """The backend, its Redis and its workers."""
         return self._read(BackendStatus, self.ask("GET", "/status"))
+
+    def _request(
+        self, method: str, path: str, body: Mapping[str, object] | None = None
+    ) -> httpx.Response:
+        try:
+            response = self._client.request(
+                method, path, json=body, timeout=_TIMEOUT if method == "GET" else _ORDER_TIMEOUT
+            )
+        except httpx.HTTPError as error:
+            raise self._explain_away(method, path, error) from error
+        if response.is_success:
+            return response
+        raise self._explain_refusal(response)
 
     def _read(self, answer_type: type[_Answer], answer: object) -> _Answer:
         try:

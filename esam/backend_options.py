@@ -17,6 +17,9 @@ ProjectOption = Annotated[
     int, typer.Option("--project", help="Id of the project in Label Studio.", min=1)
 ]
 RunArgument = Annotated[str, typer.Argument(metavar="ID", help="Of `esam runs list`.")]
+NoWaitOption = Annotated[
+    bool, typer.Option("--no-wait", help="Return at once; the run goes on by itself.")
+]
 UrlOption = Annotated[
     str | None,
     typer.Option(

@@ -58,6 +58,14 @@ COMMANDS = {
         "export_command", "export", _PROJECTS,
         "Write a project's masks as a dataset: COCO, YOLO segmentation, PNG or Pascal VOC.",
     ),
+    "finetune": LazyCommand(
+        "finetune_command", "finetune", _PROJECTS,
+        "Learn from the masks that were accepted in a project; used there if it is better.",
+    ),
+    "models": LazyCommand(
+        "models_commands", "models_app", _PROJECTS,
+        "What was learned from projects: see it, choose for a project, go back.",
+    ),
     "import-coco": LazyCommand(
         "import_coco_command", "import_coco", _PROJECTS,
         "Make a file of boxes for `esam prelabel` from COCO annotations.",
@@ -97,7 +105,8 @@ why.
 has all runs, `esam export --project 1 --out dogs/` takes the masks out again.
 
 **Better masks.** `esam weights download vitt` fetches the official model, which is used from then
-on.
+on. `esam finetune --project 1` learns from the masks that were accepted in a project, and
+`esam models rollback --project 1` goes back.
 
 **Exit codes.** 0 done, 1 not done or not all of it, 2 wrong arguments or settings, 130 interrupted.
 

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from .backend_answers import Run, RunPlan
-from .backend_client import DEFAULT_URL, BackendClient
+from .backend_answers import RunPlan
+from .backend_client import DEFAULT_URL
 from .backend_options import (
     BackendOption,
+    NoWaitOption,
     ProjectOption,
     RunArgument,
     TokenOption,
@@ -24,16 +25,19 @@ from .errors import OptionInvalid
 from .gallery_command import draw_gallery
 from .json_output import JsonOption, say_json
 from .lazy_commands import make_app
+from .lesson_pictures import save_run_pictures
+from .lesson_words import make_lesson_table
 from .run_tables import make_console, make_run_facts, make_run_table
 from .run_watch import (
     ask_run_and_failures,
-    follow_run,
+    describe_start,
+    go_on_with_run,
     make_failure_table,
-    say_next_commands,
 )
 
 runs_app = make_app(help="Runs over whole projects: see, stop and repeat.", no_args_is_help=True)
 runs_app.command("gallery")(draw_gallery)
+runs_app.command("pictures")(save_run_pictures)
 
 
 class PromptSource(str, Enum):
@@ -42,11 +46,6 @@ class PromptSource(str, Enum):
     REGIONS = "regions"
     EVERYTHING = "everything"
     FILE = "file"
-
-
-NoWaitOption = Annotated[
-    bool, typer.Option("--no-wait", help="Return at once; the run goes on by itself.")
-]
 
 
 def prelabel(
@@ -121,8 +120,8 @@ def prelabel(
             say_json(plan.model_dump(mode="json")) if as_json else typer.echo(_describe_plan(plan))
             return
         run = client.start_run(order)
-        typer.echo(_describe_start(run), err=as_json)
-        _go_on(client, run, is_watched=not no_wait, as_json=as_json)
+        typer.echo(describe_start(run), err=as_json)
+        go_on_with_run(client, run, is_watched=not no_wait, as_json=as_json)
 
 
 @runs_app.command("list")
@@ -152,6 +151,8 @@ def show_run(
         failures = client.find_failures(run_id).failures
     console = make_console()
     console.print(make_run_facts(run))
+    if run.report:
+        console.print(make_lesson_table(run.report))
     if failures:
         console.print("\nfailures:")
         console.print(make_failure_table(failures))
@@ -164,7 +165,7 @@ def watch_run(
 ) -> None:
     """See how far a run is until it is over; exit code 1 when tasks failed or it stopped."""
     with connect_backend(backend) as client:
-        _go_on(client, client.find_run(run_id), is_watched=True, as_json=as_json)
+        go_on_with_run(client, client.find_run(run_id), is_watched=True, as_json=as_json)
 
 
 @runs_app.command("cancel")
@@ -192,7 +193,7 @@ def resume_run(
     """Go on with a run that stopped or was cancelled; nothing is predicted twice."""
     with connect_backend(backend) as client:
         run = client.change_run(run_id, "resume", label_studio_fields(url, token))
-        _go_on(client, run, is_watched=not no_wait, as_json=as_json)
+        go_on_with_run(client, run, is_watched=not no_wait, as_json=as_json)
 
 
 @runs_app.command("retry-failed")
@@ -207,18 +208,7 @@ def retry_failed(
     """Predict the tasks of a run that failed once more."""
     with connect_backend(backend) as client:
         run = client.change_run(run_id, "retry-failed", label_studio_fields(url, token))
-        _go_on(client, run, is_watched=not no_wait, as_json=as_json)
-
-
-def _go_on(client: BackendClient, run: Run, *, is_watched: bool, as_json: bool) -> None:
-    """Watch a run to its end and leave with its exit code, or say how to watch it later."""
-    if not is_watched:
-        typer.echo(say_next_commands(client, run), err=as_json)
-        if as_json:
-            say_json(ask_run_and_failures(client, run.id))
-        return
-    if code := follow_run(client, run, as_json=as_json):
-        raise typer.Exit(code)
+        go_on_with_run(client, run, is_watched=not no_wait, as_json=as_json)
 
 
 def _choose_prompts(prompts: PromptSource | None, boxes: Path | None) -> PromptSource:
@@ -249,12 +239,6 @@ def _read_filters(text: str | None) -> dict[str, object] | None:
             '--filter must be a JSON object such as {"conjunction": "and", "items": [...]}'
         )
     return filters
-
-
-def _describe_start(run: Run) -> str:
-    project = f"{run.project} {run.project_title!r}" if run.project_title else str(run.project)
-    at = f" at {run.label_studio_url}" if run.label_studio_url else ""
-    return f"run {run.id}: project {project}{at}, {run.prompts}, {run.model_version}"
 
 
 def _describe_plan(plan: RunPlan) -> str:

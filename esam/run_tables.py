@@ -22,7 +22,7 @@ def make_run_table(runs: tuple[Run, ...]) -> Table:
     """A row a run."""
     table = Table(box=None)
     table.add_column("run", no_wrap=True)
-    for heading in ("project", "prompts", "state", "started"):
+    for heading in ("project", "work", "state", "started"):
         table.add_column(heading)
     for heading in ("done", "of", "failed"):
         table.add_column(heading, justify="right")
@@ -30,7 +30,7 @@ def make_run_table(runs: tuple[Run, ...]) -> Table:
         table.add_row(
             run.id,
             Text(describe_project(run)),
-            run.prompts,
+            run.work,
             run.state,
             describe_moment(run.created_at),
             f"{run.done:,}",
@@ -75,11 +75,11 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         ("project", describe_project(run)),
         ("Label Studio", run.label_studio_url or ""),
         ("model version", run.model_version),
-        ("prompts", run.prompts),
+        ("work", run.work),
         ("started", describe_moment(run.created_at)),
         ("ended", describe_moment(run.finished_at)),
         ("done", f"{run.done:,} of {run.total:,}" + (f" ({', '.join(pace)})" if pace else "")),
         ("failed", f"{run.failed:,}"),
-        ("nothing to predict from", f"{run.skipped:,}"),
-        ("predicted before", f"{run.already_predicted:,}"),
+        ("nothing to work from", f"{run.skipped:,}"),
+        ("predicted before", f"{run.already_predicted:,}" if run.kind == "prelabel" else ""),
     ]

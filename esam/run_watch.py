@@ -12,6 +12,7 @@ from .backend_options import say_command
 from .errors import BackendAway
 from .exit_codes import INTERRUPTED, NOT_DONE
 from .json_output import say_json
+from .lesson_words import describe_lesson, make_lesson_table
 from .polling import poll
 from .progress_display import Work, describe_rate, open_display
 from .run_tables import make_console
@@ -56,6 +57,29 @@ def follow_run(client: BackendClient, run: Run, *, as_json: bool = False) -> int
     return 0 if run.is_all_done else NOT_DONE
 
 
+def go_on_with_run(client: BackendClient, run: Run, *, is_watched: bool, as_json: bool) -> None:
+    """Watch a run to its end and leave with its exit code, or say how to watch it later.
+
+    Raises:
+        typer.Exit: it is not all done.
+        BackendCallError: as ``follow_run``.
+    """
+    if not is_watched:
+        typer.echo(say_next_commands(client, run), err=as_json)
+        if as_json:
+            say_json(ask_run_and_failures(client, run.id))
+        return
+    if code := follow_run(client, run, as_json=as_json):
+        raise typer.Exit(code)
+
+
+def describe_start(run: Run) -> str:
+    """A run that begins, in a line."""
+    project = f"{run.project} {run.project_title!r}" if run.project_title else str(run.project)
+    at = f" at {run.label_studio_url}" if run.label_studio_url else ""
+    return f"run {run.id}: project {project}{at}, {run.work}, {run.model_version}"
+
+
 def say_next_commands(client: BackendClient, run: Run) -> str:
     """How to see or stop a run that goes on."""
     return (
@@ -87,13 +111,19 @@ def _watch(client: BackendClient, run: Run) -> Run:
     with open_display(f"run {run.id}") as display:
         answers = poll(partial(client.find_run, run.id), display.note)
         display.show(_measure(run))
+        phase = ""
         while not run.is_over:
             run = next(answers)
+            if run.learning and run.learning.phase != phase and not run.is_over:
+                phase = run.learning.phase
+                display.note(f"run {run.id}: {phase}")
             display.show(_measure(run))
     return run
 
 
 def _measure(run: Run) -> Work:
+    if run.learning:
+        return Work(handled=run.learning.done, total=run.learning.total)
     return Work(
         handled=run.handled,
         total=max(run.total, run.handled),
@@ -107,6 +137,10 @@ def _measure(run: Run) -> Work:
 def _say_end(client: BackendClient, run: Run, failures: tuple[Failure, ...]) -> None:
     for line in _describe_end(client, run):
         typer.echo(line)
+    if run.report:
+        make_console().print(make_lesson_table(run.report))
+        for line in describe_lesson(client.url, run, run.report):
+            typer.echo(line)
     if not failures:
         return
     make_console().print(make_failure_table(failures[:_SHOWN_FAILURES]))
@@ -116,14 +150,20 @@ def _say_end(client: BackendClient, run: Run, failures: tuple[Failure, ...]) -> 
 
 
 def _describe_end(client: BackendClient, run: Run) -> list[str]:
-    counts = [f"{run.done:,} of {run.total:,} tasks predicted by {run.model_version}"]
-    counts += [f"{run.failed:,} failed"] if run.failed else []
-    counts += [f"{run.skipped:,} had nothing to predict from"] if run.skipped else []
+    is_learning = run.kind == "learning"
+    what = "have masks to learn from" if is_learning else f"predicted by {run.model_version}"
+    counts = [f"{run.done:,} of {run.total:,} tasks {what}"]
+    counts += [f"{run.failed:,} {'left out' if is_learning else 'failed'}"] if run.failed else []
+    if run.skipped:
+        counts.append(
+            f"{run.skipped:,} had nothing to {'learn' if is_learning else 'predict'} from"
+        )
     if run.already_predicted:
         counts.append(f"{run.already_predicted:,} left out, predicted before")
     why = f" ({run.reason})" if run.reason else ""
     # Not the time since it was started: it may have lain still for days before a resume.
-    pace = "" if run.rate_per_s is None else f" at {describe_rate(run.rate_per_s)}"
+    is_paced = run.rate_per_s is not None and not is_learning
+    pace = "" if run.rate_per_s is None or not is_paced else f" at {describe_rate(run.rate_per_s)}"
     lines = [f"Run {run.id} {run.state}{why}{pace}: {'; '.join(counts)}."]
     if run.state in ("stopped", "cancelled"):
         lines.append(f"  go on with it: {say_command(client.url, f'runs resume {run.id}')}")

@@ -14,8 +14,6 @@ from .pages import PAGES, ROOT, SOURCES, find_esam_calls, name_of
 COMMANDS: dict[str, Any] = dict(walk(load_root()))
 # Of docker compose and of Docker itself, not of ours.
 COMPOSE = set(re.findall(r"\$\{(\w+)", (ROOT / "docker-compose.yml").read_text()))
-# The code speaks of commands that are about to come.
-PENDING = ("models", "finetune")
 PREFIXES = ("ESAM_", "LABEL_STUDIO_", "")
 
 
@@ -30,8 +28,6 @@ def find_command(words: list[str]) -> tuple[Any, list[str]]:
 @pytest.mark.parametrize("path", [*PAGES, *SOURCES], ids=name_of)
 def test_commands_and_options_that_are_written_about_exist(path: Path) -> None:
     for words in find_esam_calls(path.read_text()):
-        if words[0] in PENDING:
-            continue
         command, rest = find_command(words)
         if hasattr(command, "commands"):
             assert not rest or rest[0].startswith("-"), f"esam {' '.join(words)}"

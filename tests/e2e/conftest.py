@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from core import Prompt, decode_closely, load_predictor, read_image
 from esam.demo_photos import photo_path
@@ -15,6 +15,9 @@ from esam.demo_photos import photo_path
 from ..running_stack import RunningStack
 from .label_studio import EXECUTABLE, LabelStudio
 from .play_page import Mask, PredictCup
+
+# An encode on a busy machine takes longer than the five seconds that Playwright waits by itself.
+expect.set_options(timeout=30_000)
 
 
 def need(what: str, is_there: bool) -> None:

@@ -10,7 +10,7 @@ PROMETHEUS := .e2e/prometheus
 # Tests of what comes from outside, beside the HTTP surface.
 PROPERTIES := tests/core/test_image.py tests/core/test_checkpoint.py tests/labelstudio_backend tests/worker/test_embedding_codec.py
 
-.PHONY: help install demo run test fuzz e2e pictures lint audit format docs lock bench clean
+.PHONY: help install demo run test fuzz e2e pictures lint audit format docs notebook lock bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -80,6 +80,9 @@ format: install  ## rewrite the code in the project's format
 
 docs: install  ## rewrite the pages of docs/ that are made from the code
 	$(BIN)/python -m docs.reference
+
+notebook: install  ## carry out docs/quickstart.ipynb anew, and keep what it draws
+	$(BIN)/python -m docs.reference.notebook
 
 bench: install  ## measure for half an hour; the figures are ratios within one run
 	$(BIN)/python -m bench

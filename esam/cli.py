@@ -1,9 +1,11 @@
 """The command line: one typer application, errors as one line and an exit code."""
 
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Annotated
+from itertools import takewhile
+from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
@@ -136,6 +138,9 @@ def _root(
         bool,
         typer.Option("--version", help="Say the version.", is_eager=True, callback=_say_version),
     ] = False,
+    is_debug: Annotated[  # read by run_cli, which outlives what is raised
+        bool, typer.Option("--debug", help="Show the traceback of an error, too.")
+    ] = False,
 ) -> None:
     """Makes a group of what has no command of its own."""
 
@@ -149,34 +154,62 @@ _EXPECTED = (
 )
 # Those of them that are about what was typed or set.
 _WRONG_ARGUMENTS = (
+    ("core", "DeviceError"),
     ("core", "PromptError"),
     ("core", "UnknownModelError"),
     ("esam.errors", "OptionInvalid"),
 )
 
 
+# What the parser raises, wherever typer keeps its click.
+_UsageError: Any = typer.BadParameter.__base__
+
+
 def run_cli(arguments: Sequence[str] | None = None) -> int:
     """Run a command; None takes the arguments of this process.
 
     Returns:
-        1 when it could not be done, 2 for a wrong argument or setting.
+        The exit code: 0 when done, 1 when it could not be done, 2 for a wrong argument or setting.
 
     Raises:
-        SystemExit: by typer, with 0 for a command that worked and 2 for wrong arguments.
+        Exception: whatever nobody foresaw.
     """
+    words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        app(arguments)
-    except ValidationError as error:
-        for problem in error.errors():
-            name = ".".join(str(part) for part in problem["loc"])
-            print(f"esam: setting {name}: {problem['msg']}", file=sys.stderr)
-        return WRONG_ARGUMENT
+        code = app(words, prog_name="esam", standalone_mode=False)
     except Exception as error:
-        if not _is_one_of(_EXPECTED, error):
+        lines, code = _explain(error)
+        if not code:
             raise
-        print(f"esam: {error}", file=sys.stderr)
-        return WRONG_ARGUMENT if _is_one_of(_WRONG_ARGUMENTS, error) else NOT_DONE
-    return 0
+        if "--debug" in takewhile(lambda word: word.startswith("-"), words):
+            traceback.print_exc()
+        for line in lines:
+            print(f"esam: {line}", file=sys.stderr)
+    return code if isinstance(code, int) else 0
+
+
+def _explain(error: Exception) -> tuple[list[str], int]:
+    """What is said about an error, and its exit code; 0 for one that nobody foresaw."""
+    if isinstance(error, ValidationError):
+        return [
+            f"setting {'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+            for problem in error.errors()
+        ], WRONG_ARGUMENT
+    if isinstance(error, _UsageError):
+        return _explain_usage(error), WRONG_ARGUMENT
+    if _is_one_of(_WRONG_ARGUMENTS, error):
+        return [str(error)], WRONG_ARGUMENT
+    if _is_one_of(_EXPECTED, error):
+        return [str(error)], NOT_DONE
+    return [], 0
+
+
+def _explain_usage(error: Any) -> list[str]:
+    if type(error).__name__ == "NoArgsIsHelpError":  # the help itself is printed already
+        return []
+    command = error.ctx.command_path if error.ctx else "esam"
+    message = " ".join(error.format_message().split()).rstrip(".")
+    return [f"{message}; see `{command} --help`"]
 
 
 def _is_one_of(kinds: Sequence[tuple[str, str]], error: Exception) -> bool:

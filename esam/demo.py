@@ -80,6 +80,7 @@ def demo(
         _draw(answer, out)
     Console().print(_table(answers))
     typer.echo(f"Pictures in {out}/ (green: clicks, yellow: box, blue: mask)")
+    typer.echo("Next: `esam play` to click on images of your own, `esam run` for Label Studio.")
 
 
 def _connect(client: httpx.Client, host_url: str, token: str) -> str:

@@ -3,7 +3,7 @@
 import http.server
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -87,6 +87,11 @@ def photo_host(token: str) -> Iterator[str]:
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            # The backend hangs up when the ETag says that it has the photo.
+            with suppress(ConnectionError):
+                self._answer()
+
+        def _answer(self) -> None:
             path = photos.get(self.path)
             if self.headers.get("Authorization") != f"Token {token}":
                 self.send_error(401)

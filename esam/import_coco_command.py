@@ -12,7 +12,10 @@ from .prediction_files import write_text
 
 
 def import_coco(
-    source: Annotated[Path, typer.Argument(metavar="FILE", help="COCO file of instances.")],
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="COCO file of instances.", exists=True, dir_okay=False),
+    ],
     out: Annotated[Path, typer.Option(help="The file of boxes: .csv or .json.")],
     as_json: JsonOption = False,
 ) -> None:

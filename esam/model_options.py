@@ -14,7 +14,12 @@ ModelOption = Annotated[
 ]
 WeightsOption = Annotated[
     Path | None,
-    typer.Option(help="Checkpoint file; default the one in weights/.", envvar="ESAM_WEIGHTS"),
+    typer.Option(
+        help="Checkpoint file; default the one in weights/.",
+        envvar="ESAM_WEIGHTS",
+        exists=True,
+        dir_okay=False,
+    ),
 ]
 DeviceOption = Annotated[
     str, typer.Option(help="torch device, such as cpu or cuda:0.", envvar=["ESAM_DEVICE", "DEVICE"])

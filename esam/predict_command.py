@@ -29,7 +29,10 @@ from .prediction_files import save_picture, write_json
 
 def predict(
     image: Annotated[
-        Path, typer.Argument(help="The image file, or a folder of images for a contact sheet.")
+        Path,
+        typer.Argument(
+            help="The image file, or a folder of images for a contact sheet.", exists=True
+        ),
     ],
     point: Annotated[
         list[str] | None, typer.Option(help="X,Y in pixels, inside the object; may repeat.")
@@ -53,11 +56,17 @@ def predict(
     ] = False,
     boxes: Annotated[
         Path | None,
-        typer.Option(help="Of a folder: CSV or JSON of boxes by image, in pixels."),
+        typer.Option(
+            help="Of a folder: CSV or JSON of boxes by image, in pixels.",
+            exists=True,
+            dir_okay=False,
+        ),
     ] = None,
     points_per_side: Annotated[
         int | None,
-        typer.Option(help="Of --everything's grid, default 32; 16 takes a quarter of the time."),
+        typer.Option(
+            help="Of --everything's grid, default 32; 16 takes a quarter of the time.", min=1
+        ),
     ] = None,
     model: ModelOption = None,
     weights: WeightsOption = None,

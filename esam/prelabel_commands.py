@@ -60,7 +60,12 @@ def prelabel(
     ] = None,
     boxes: Annotated[
         Path | None,
-        typer.Option(help="CSV or JSON of boxes by task or image, in pixels.", show_default=False),
+        typer.Option(
+            help="CSV or JSON of boxes by task or image, in pixels.",
+            show_default=False,
+            exists=True,
+            dir_okay=False,
+        ),
     ] = None,
     label: Annotated[
         str | None,
@@ -68,7 +73,8 @@ def prelabel(
     ] = None,
     limit: Annotated[int | None, typer.Option(help="At most so many tasks.", min=1)] = None,
     view: Annotated[
-        int | None, typer.Option(help="Only the tasks of this tab of the data manager: its id.")
+        int | None,
+        typer.Option(help="Only the tasks of this tab of the data manager: its id.", min=1),
     ] = None,
     filters: Annotated[
         str | None,

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 PortOption = Annotated[
-    int, typer.Option(help="Port of the backend; 0 takes a free one.", envvar="PORT")
+    int,
+    typer.Option(help="Port of the backend; 0 takes a free one.", envvar="PORT", min=0, max=65535),
 ]
 HostOption = Annotated[str, typer.Option(help="Address the backend listens on.")]
 

@@ -37,7 +37,7 @@ def train_command(
     steps: Annotated[
         int | None, typer.Option(help="Length in steps instead, for an exact repeat.", min=1)
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of weights and scenes.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of weights and scenes.", min=0)] = 0,
     device: DeviceOption = "cpu",
     makers: Annotated[int, typer.Option(help="Processes that make scenes.", min=1)] = 1,
     scenes: Annotated[int, typer.Option(help="Scenes a step.", min=1)] = TrainingConfig.scenes,
@@ -75,7 +75,11 @@ def evaluate_command(
     ] = _HELD_OUT_SCENES,
     photos: Annotated[
         Path | None,
-        typer.Option(help="Measure NAME.jpg with NAME_objects.png of this folder instead."),
+        typer.Option(
+            help="Measure NAME.jpg with NAME_objects.png of this folder instead.",
+            exists=True,
+            file_okay=False,
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

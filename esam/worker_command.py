@@ -1,5 +1,6 @@
 """``esam worker``: one worker process."""
 
+from core import find_checkpoint
 from labelstudio_backend import PROJECT_JOBS, BackendSettings, JobResources, set_job_resources
 from worker import WorkerSettings, current_request_id, start_worker
 
@@ -19,6 +20,7 @@ def worker(
     ```
     """
     configure_logging()
+    find_checkpoint(model, weights)  # what is not there is said before Redis is waited for
     name_requests(current_request_id)
     settings = WorkerSettings(model=model, weights=weights, device=device)
     set_job_resources(JobResources(BackendSettings()))

@@ -25,6 +25,9 @@ script instead.
 for people are on stderr. `esam predict` has the name of a file there (`--json facts.json`), or `-`
 for stdout.
 
+**When something is wrong**, stderr has a line that begins with `esam:` and says what, the value,
+and what to do. `esam --debug COMMAND …` shows the traceback too.
+
 **For people.** Progress goes to stderr, and only to a terminal is it drawn; elsewhere it is a
 line now and then.
 """

@@ -99,9 +99,9 @@ def test_many_images_are_several_sheets(
         (("--everything",), "a folder needs --out"),
         (("--everything", "--out", "s.png", "--point", "9,9"), "does not go with --point"),
         (("--everything", "--out", "s.png", "--json", "-"), "does not go with --json"),
-        (("--everything", "--out", "s.png", "--boxes", "b.csv"), "does not go with --boxes"),
+        (("--everything", "--out", "s.png", "--boxes", __file__), "does not go with --boxes"),
         (
-            ("--boxes", "b.csv", "--out", "s.png", "--points-per-side", "4"),
+            ("--boxes", __file__, "--out", "s.png", "--points-per-side", "4"),
             "does not go with --points-per-side",
         ),
     ],

@@ -83,5 +83,5 @@ def test_a_file_that_cannot_be_used_is_refused_in_one_line(
 def test_a_file_that_is_not_there_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert esam("import-coco", tmp_path / "none.json", "--out", tmp_path / "boxes.csv") == 1
-    assert "none.json: No such file" in capsys.readouterr().err
+    assert esam("import-coco", tmp_path / "none.json", "--out", tmp_path / "boxes.csv") == 2
+    assert "none.json' does not exist" in capsys.readouterr().err

@@ -15,7 +15,7 @@ from .examined import ConnectedLabelStudio
 # What they make is a server, a picture or a file; whether they could is their exit code.
 WITHOUT_FACTS = {
     "run", "serve", "worker", "play", "demo", "train",
-    "runs gallery", "weights download", "weights verify",
+    "runs gallery", "runs pictures", "weights download", "weights verify",
 }  # fmt: skip
 FINISHED = make_run(state="finished", done=9, failed=1)
 FAILURES = {"failures": [{"task": 7, "reason": "the image is gone"}]}

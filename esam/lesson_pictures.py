@@ -36,4 +36,5 @@ def save_pictures(client: BackendClient, run: Run, folder: Path) -> str:
             (folder / Path(picture.name).name).write_bytes(content)
     except OSError as error:
         raise EsamError(f"cannot write to {folder}: {error.strerror}") from error
-    return f"{len(run.report.pictures)} pictures of the largest gains and losses: {folder}"
+    count = len(run.report.pictures)
+    return f"{count} picture{'s' * (count != 1)} of the largest gains and losses: {folder}"

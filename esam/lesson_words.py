@@ -8,12 +8,7 @@ from .backend_options import say_command
 
 def make_lesson_table(report: LessonReport) -> Table:
     """Mean IoU by kind of prompt, before and after."""
-    table = Table(
-        box=None,
-        title=f"mean IoU on {report.held_out_masks:,} masks of {report.held_out_images:,} images "
-        "that were not learned from",
-        title_justify="left",
-    )
+    table = Table(box=None)
     add_figure_columns(table, "after")
     for row in report.figures:
         table.add_row(row.prompt, *write_figures(row))
@@ -30,6 +25,14 @@ def add_figure_columns(table: Table, first: str) -> None:
 def write_figures(row: PromptFigures) -> tuple[str, str, str]:
     """Before, after and gain."""
     return f"{row.before:.3f}", f"{row.after:.3f}", f"{row.after - row.before:+.3f}"
+
+
+def describe_measured(report: LessonReport) -> str:
+    """What the figures were measured on."""
+    return (
+        f"{report.masks:,} accepted masks on {report.images:,} images. Mean IoU on the "
+        f"{report.held_out_masks:,} masks of {report.held_out_images:,} images that were held out:"
+    )
 
 
 def describe_lesson(backend_url: str, run: Run, report: LessonReport) -> list[str]:

@@ -26,7 +26,7 @@ from .gallery_command import draw_gallery
 from .json_output import JsonOption, say_json
 from .lazy_commands import make_app
 from .lesson_pictures import save_run_pictures
-from .lesson_words import make_lesson_table
+from .lesson_words import describe_measured, make_lesson_table
 from .run_tables import make_console, make_run_facts, make_run_table
 from .run_watch import (
     ask_run_and_failures,
@@ -158,6 +158,7 @@ def show_run(
     console = make_console()
     console.print(make_run_facts(run))
     if run.report:
+        typer.echo(describe_measured(run.report))
         console.print(make_lesson_table(run.report))
     if failures:
         console.print("\nfailures:")

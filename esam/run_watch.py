@@ -12,7 +12,7 @@ from .backend_options import say_command
 from .errors import BackendAway
 from .exit_codes import INTERRUPTED, NOT_DONE
 from .json_output import say_json
-from .lesson_words import describe_lesson, make_lesson_table
+from .lesson_words import describe_lesson, describe_measured, make_lesson_table
 from .polling import poll
 from .progress_display import Work, describe_rate, open_display
 from .run_tables import make_console
@@ -138,6 +138,7 @@ def _say_end(client: BackendClient, run: Run, failures: tuple[Failure, ...]) -> 
     for line in _describe_end(client, run):
         typer.echo(line)
     if run.report:
+        typer.echo(describe_measured(run.report))
         make_console().print(make_lesson_table(run.report))
         for line in describe_lesson(client.url, run, run.report):
             typer.echo(line)

@@ -4,7 +4,7 @@ All of it expires, so that Redis may give it up when it has no room: objects tha
 collected again, and a decoder that is gone begins anew.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from redis import Redis
 
@@ -23,8 +23,16 @@ class LessonStore:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    def claim(self, project_key: str, run_id: str, runs: RunStore) -> str | None:
+    def claim(
+        self, project_key: str, run_id: str, runs: RunStore, begin: Callable[[], None]
+    ) -> str | None:
         """Say that a run learns from a project, unless another does.
+
+        Args:
+            project_key: the project's.
+            run_id: of the run.
+            runs: knows whether another goes on.
+            begin: called before anybody else can claim the project.
 
         Returns:
             Id of the other run; None when the project is this run's now.
@@ -36,6 +44,7 @@ class LessonStore:
             if other not in (None, run_id) and runs.is_running(other):
                 return other
             self._redis.set(key, run_id, ex=ENDED_RUN_TTL_S)
+            begin()
         return None
 
     def save_task(self, run_id: str, task: StoredTask) -> None:

@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from uuid import uuid4
 
 from redis import Redis
 
@@ -18,16 +17,14 @@ from ..errors import (
     RunConflict,
     RunMissing,
 )
-from ..label_config import parse_label_config
 from ..label_studio_account import LabelStudioAccount
-from ..label_studio_answers import Project
 from ..label_studio_client import LabelStudioClient
 from ..models import ModelStore, ProjectModels
-from ..task_labeler import LabelingPlan, TaskLabeler
 from ..task_prompts import PromptSource
 from .lesson_store import LessonStore
 from .run import Run, RunKind, RunOptions, RunProgress, RunState, StoredBox
 from .run_jobs import PAGE_TASKS, work_on_chunk
+from .run_maker import RunMaker
 from .run_store import RunStore, make_chunks, make_page
 from .task_outcomes import TaskOutcomes
 
@@ -60,8 +57,7 @@ class RunService:
         self._lessons = LessonStore(redis)
         self._accounts = AccountStore(redis)
         self._models = models or ProjectModels(predictor, ModelStore(redis))
-        self._has_tiles = has_tiles
-        self._clock = clock
+        self._maker = RunMaker(self._accounts, self._models, has_tiles, clock)
 
     def start(
         self,
@@ -79,7 +75,9 @@ class RunService:
         """
         if (options.prompts is PromptSource.FILE) != bool(boxes):
             raise RequestInvalid("boxes and prompts='file' go together: give both, or neither")
-        run = self._make_run(self._find_project(project_id, account), account, options)
+        run = self._maker.make_prelabel(
+            self._maker.find_project(project_id, account), account, options
+        )
         self._store.create(run, boxes)
         self._store.add_chunks(run.id, [make_page(1)])
         logger.info("run started run=%s project=%d prompts=%s", run.id, project_id, options.prompts)
@@ -100,14 +98,9 @@ class RunService:
             LabelConfigInvalid: it has no image.
             LabelStudioError: Label Studio does not answer, refuses, or has no such project.
         """
-        project = self._find_project(project_id, account)
-        parse_label_config(project.label_config)
-        version = self._models.find(project.key).model_version
-        run = self._describe_run(
-            project, account, options or RunOptions(), version, kind=RunKind.LEARNING
-        )
-        self._claim(run)
-        self._store.create(run)
+        project = self._maker.find_project(project_id, account)
+        run = self._maker.make_learning(project, account, options or RunOptions())
+        self._claim(run, begin=lambda: self._store.create(run))
         self._store.add_chunks(run.id, [make_page(1)])
         logger.info("run started run=%s project=%d kind=learning", run.id, project_id)
         return run
@@ -127,8 +120,8 @@ class RunService:
         self, project_id: int, account: LabelStudioAccount, options: RunOptions
     ) -> dict[str, object]:
         """What a run would do, without doing it."""
-        project = self._find_project(project_id, account)
-        model_version = self._make_run(project, account, options).model_version
+        project = self._maker.find_project(project_id, account)
+        model_version = self._maker.make_prelabel(project, account, options).model_version
         tasks = predicted = 0
         client = LabelStudioClient(account)
         try:
@@ -176,8 +169,8 @@ class RunService:
         model_version = self._models.find(project_key).model_version
         run = self._store.find_selection_run(project_key, model_version)
         if run is None or run.options != options:
-            project = self._find_project(int(project_key.partition(".")[0]), account)
-            run = self._make_run(project, account, options, is_selection=True)
+            project = self._maker.find_project(int(project_key.partition(".")[0]), account)
+            run = self._maker.make_prelabel(project, account, options, is_selection=True)
             self._store.create(run)
             self._store.save_selection_run(project_key, run)
         failed = self._outcomes.find_failures(run.id)
@@ -262,8 +255,8 @@ class RunService:
         chunks = make_chunks(self._outcomes.find_open(run_id), is_doubtful=True)
         self._store.restart(run, chunks)
 
-    def _claim(self, run: Run) -> None:
-        other = self._lessons.claim(run.project_key, run.id, self._store)
+    def _claim(self, run: Run, begin: Callable[[], None] = lambda: None) -> None:
+        other = self._lessons.claim(run.project_key, run.id, self._store, begin)
         if other is not None:
             raise RunConflict(
                 f"the run {other} learns from project {run.project} already; wait for it "
@@ -285,50 +278,3 @@ class RunService:
             ) from error
         account_id = self._accounts.save(account or self._accounts.load(run.account))
         return run.model_copy(update={"account": account_id})
-
-    def _find_project(self, project_id: int, account: LabelStudioAccount) -> Project:
-        client = LabelStudioClient(account, patience_s=10)
-        try:
-            return client.find_project(project_id)
-        finally:
-            client.close()
-
-    def _make_run(
-        self,
-        project: Project,
-        account: LabelStudioAccount,
-        options: RunOptions,
-        is_selection: bool = False,
-    ) -> Run:
-        config = parse_label_config(project.label_config)
-        plan = LabelingPlan(options.prompts, options.label)
-        predictor = self._models.find(project.key)
-        TaskLabeler(predictor, config, plan).check_plan()
-        version = predictor.model_version
-        return self._describe_run(project, account, options, version, is_selection=is_selection)
-
-    def _describe_run(
-        self,
-        project: Project,
-        account: LabelStudioAccount,
-        options: RunOptions,
-        model_version: str,
-        *,
-        kind: RunKind = RunKind.PRELABEL,
-        is_selection: bool = False,
-    ) -> Run:
-        return Run(
-            id=uuid4().hex[:8],
-            kind=kind,
-            project=project.id,
-            project_key=project.key,
-            project_title=project.title,
-            label_config=project.label_config,
-            account=self._accounts.save(account),
-            label_studio_url=str(account.base_url),
-            model_version=model_version,
-            options=options,
-            has_tiles=self._has_tiles,
-            is_selection=is_selection,
-            created_at=self._clock(),
-        )

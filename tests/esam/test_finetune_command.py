@@ -78,11 +78,12 @@ def test_learning_is_watched_and_its_table_and_pictures_are_told(
     assert "run 3f2a: 40 of 40" in err
     assert "Run 3f2a finished: 10 of 12 tasks have masks to learn from; 1 left out; 1 had" in out
     assert "gone (404)" in out
+    assert "200 accepted masks on 40 images. Mean IoU on the 40 masks of 8 images" in out
     lines = [line.split() for line in out.splitlines()]
     assert ["1", "click", "0.250", "0.750", "+0.500"] in lines
     assert f"Project 3 uses {LEARNED} from now on" in out
     assert "esam models rollback --project 3" in out
-    assert "1 pictures of the largest gains and losses: finetune-3f2a" in out
+    assert "1 picture of the largest gains and losses: finetune-3f2a" in out
     assert Path("finetune-3f2a/gain-1-task-7.jpg").read_bytes() == b"\xff\xd8picture"
 
 

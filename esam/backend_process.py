@@ -55,7 +55,7 @@ def _make_app(predictor: Predictor, settings: WorkerSettings, backend: BackendSe
     images = ImageFetcher.from_settings(backend)
     impatient = settings.connect(is_patient=False)
     models = ProjectModels(predictor, ModelStore(impatient, backend.learned_folder))
-    work = ProjectWork(redis, predictor, backend, projects, models)
+    work = ProjectWork(redis, predictor, backend, projects, models, failures)
     observer = ServiceObserver(impatient, predictor, embeddings, failures)
     readiness = ReadinessProbe(impatient, predictor, is_redis_required=backend.is_redis_required)
     service = PredictionService(

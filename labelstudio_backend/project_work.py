@@ -10,13 +10,14 @@ from core import Predictor
 from worker import RequestThreads, WorkerError, redis_errors_translated
 
 from .batch_prediction import find_click_images
-from .errors import BackendError, LabelStudioUnknown
+from .errors import BackendError, LabelStudioUnknown, translate_error
 from .label_studio_account import LabelStudioAccount, find_account
 from .label_studio_answers import Project
 from .label_studio_client import LabelStudioClient
 from .models import ModelStore, ProjectModels
 from .projects import Projects
 from .protocol import WebhookEvent
+from .recent_failures import RecentFailures
 from .runs import RunService
 from .settings import BackendSettings, Prelabel
 from .task_prompts import PromptSource
@@ -36,6 +37,7 @@ class ProjectWork:
         settings: the operator's account, and where prompts come from when nobody clicks.
         projects: what ``/setup`` said.
         models: which version of the model a project uses; those in Redis by default.
+        failures: told what Label Studio asked for in vain, since it shows nobody.
 
     Attributes:
         runs: starts and shows runs.
@@ -49,6 +51,7 @@ class ProjectWork:
         settings: BackendSettings,
         projects: Projects,
         models: ProjectModels | None = None,
+        failures: RecentFailures | None = None,
     ) -> None:
         self.models = models or ProjectModels(predictor, ModelStore(redis))
         self.runs = RunService(redis, predictor, settings.has_tiles, models=self.models)
@@ -56,6 +59,7 @@ class ProjectWork:
         self._redis = redis
         self._settings = settings
         self._projects = projects
+        self._failures = failures or RecentFailures()
         self._thread = RequestThreads(1, "learn")
 
     def find_account(
@@ -144,6 +148,7 @@ class ProjectWork:
                 self.runs.start_learning(project_id, self.find_account(project_id))
         except (BackendError, WorkerError) as error:
             logger.warning("learning not started project=%d reason=%s", project_id, error)
+            self._failures.record(str(project_id), None, translate_error(error))
 
     def warm_project(
         self, project_id: int, account: LabelStudioAccount, limit: int | None

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from redis import Redis
 
 from core import Predictor
-from labelstudio_backend import BackendSettings, Projects, ProjectWork
+from labelstudio_backend import BackendSettings, Projects, ProjectWork, RecentFailures
 from labelstudio_backend.answers import RunAnswer
 from labelstudio_backend.runs.lesson_report import ChangePicture, LearningProgress, LessonReport
 from labelstudio_backend.runs.lesson_store import LessonStore
@@ -44,14 +44,23 @@ def studio() -> Iterator[LabelStudioStandIn]:
 
 
 @pytest.fixture
+def failures() -> RecentFailures:
+    return RecentFailures()
+
+
+@pytest.fixture
 def backend(
-    run_backend: RunBackend, redis: Redis, lively: Predictor, studio: LabelStudioStandIn
+    run_backend: RunBackend,
+    redis: Redis,
+    lively: Predictor,
+    studio: LabelStudioStandIn,
+    failures: RecentFailures,
 ) -> Backend:
     settings: dict[str, Any] = {
         "label_studio_url": studio.url,
         "label_studio_api_key": SecretStr(studio.token or ""),
     }
-    work = ProjectWork(redis, lively, BackendSettings(**settings), Projects())
+    work = ProjectWork(redis, lively, BackendSettings(**settings), Projects(), failures=failures)
     return run_backend(lively, work=work, **settings)
 
 
@@ -98,7 +107,7 @@ def test_a_picture_is_served_and_one_that_is_not_there_is_said(
 
 
 def test_label_studios_button_starts_one_run_and_is_answered_at_once(
-    backend: Backend, studio: LabelStudioStandIn
+    backend: Backend, studio: LabelStudioStandIn, failures: RecentFailures
 ) -> None:
     event = {"action": "START_TRAINING", "project": {"id": 2, "label_config": LABEL_CONFIG}}
     is_answered, waited = threading.Event(), []
@@ -111,5 +120,10 @@ def test_label_studios_button_starts_one_run_and_is_answered_at_once(
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert waited == [True], "it must not wait for Label Studio, which waits for it"
+    while not (failed := failures.list()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    (failure,) = failed
+    assert (failure.code, failure.project) == ("run_conflict", "2"), "the second press"
     (run,) = list_runs(backend)
     assert (run["kind"], run["project"], run["state"]) == ("learning", 2, "planning")

@@ -127,7 +127,9 @@ def check_connection(
     if not connections:
         raise Problem(
             "no model is connected",
-            f"Settings → Model → Connect Model: {backend_url}, Interactive preannotations on",
+            f"Settings → Model → Connect Model: {backend_url}, Interactive preannotations on; if "
+            "Label Studio refuses it (403), start Label Studio with ML_BLOCK_LOCAL_IP=0 "
+            "SSRF_PROTECTION_ENABLED=0",
         )
     ours = [c for c in connections if _is_same_place(c.url, backend_url)]
     for connection in ours or connections:

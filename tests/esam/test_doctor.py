@@ -68,7 +68,8 @@ def test_what_is_wrong_makes_the_exit_code_1_and_its_remedy_is_indented(
     assert (
         "✗ connection: no model is connected\n"
         f"    Settings → Model → Connect Model: {label_studio.backend_url}, "
-        "Interactive preannotations on\n"
+        "Interactive preannotations on; if Label Studio refuses it (403), start Label Studio with "
+        "ML_BLOCK_LOCAL_IP=0 SSRF_PROTECTION_ENABLED=0\n"
     ) in out
     assert out.endswith("1 failed\n")
 

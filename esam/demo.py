@@ -2,6 +2,7 @@
 
 import secrets
 import statistics
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,7 +81,11 @@ def demo(
         _draw(answer, out)
     Console().print(_table(answers))
     typer.echo(f"Pictures in {out}/ (green: clicks, yellow: box, blue: mask)")
-    typer.echo("Next: `esam play` to click on images of your own, `esam run` for Label Studio.")
+    # As it was called: after `make demo` it is not on the PATH.
+    program = sys.argv[0] if Path(sys.argv[0]).name == "esam" else "esam"
+    typer.echo(
+        f"Next: `{program} play` to click on images of your own, `{program} run` for Label Studio."
+    )
 
 
 def _connect(client: httpx.Client, host_url: str, token: str) -> str:

@@ -36,6 +36,8 @@ def test_the_demo_draws_every_answer_and_leaves_no_process_behind(tmp_path: Path
     )
     assert result.returncode == 0, result.stderr
     assert processes_with(mark) == []
+    assert "Traceback" not in result.stderr
+    assert "Next: `esam play`" in result.stdout
     pictures = sorted(p.name for p in tmp_path.glob("*.png"))
     assert pictures == sorted(f"{Path(p.photo).stem}-{p.name}.png" for p in DEMO_PROMPTS)
     for asked in DEMO_PROMPTS:

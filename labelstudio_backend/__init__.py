@@ -16,16 +16,19 @@ from .errors import (
     RunMissing,
     TaskMissing,
 )
-from .image_name import find_file_name
-from .images import ImageFetcher
+from .images.fetcher import ImageFetcher
+from .images.file_name import find_file_name
 from .job_resources import JobResources, set_job_resources
 from .label_config import LabelConfig, parse_label_config
-from .label_studio_account import LabelStudioAccount
-from .label_studio_answers import DrawnPrediction, DrawnTask, Project
-from .label_studio_client import LabelStudioClient
-from .label_studio_session import LabelStudioSession
+from .label_studio.account import LabelStudioAccount
+from .label_studio.answers import DrawnPrediction, DrawnTask, Project
+from .label_studio.client import LabelStudioClient
+from .label_studio.session import LabelStudioSession
 from .labeled_task import LabeledTask, Prediction
 from .models import ModelStore, ProjectModels
+from .operators.readiness import ReadinessProbe
+from .operators.recent_failures import RecentFailures
+from .operators.service_observer import ServiceObserver
 from .outputs import DrawnRegion, encode_brush_rle, make_polygons, read_drawn_regions
 from .play import Playground, Sample
 from .prediction_service import PredictionService
@@ -34,10 +37,7 @@ from .project_work import ProjectWork
 from .projects import Projects
 from .prompted_image import EmbeddingSource
 from .protocol import Task
-from .readiness import ReadinessProbe
-from .recent_failures import RecentFailures
 from .regions import clip_box
-from .service_observer import ServiceObserver
 from .settings import BackendSettings, Prelabel
 from .task_labeler import LabelingPlan, TaskLabeler, TaskPrompt
 from .task_prompts import BoxPrompt, PromptSource, find_image_source

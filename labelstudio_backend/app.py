@@ -19,19 +19,19 @@ from .foreign_pages import RefuseForeignPages
 from .http_bodies import ReadBody, make_answer, parse_body, read_bounded
 from .model_routes import add_model_routes
 from .openapi import describe_bodies
-from .operator_routes import add_operator_routes
+from .operators.readiness import ReadinessProbe
+from .operators.request_observer import RequestObserver, note_outcome
+from .operators.routes import add_operator_routes
+from .operators.service_observer import ServiceObserver
+from .operators.service_status import describe_service
+from .operators.state_metrics import StateMetrics
 from .play import Playground, add_play_routes
 from .prediction_service import PredictionService
 from .project_routes import add_project_routes
 from .project_work import ProjectWork
 from .protocol import PredictRequest, SetupRequest, ValidateRequest, WebhookEvent
-from .readiness import ReadinessProbe
-from .request_observer import RequestObserver, note_outcome
 from .reserved_threads import ReservedThreads
-from .service_observer import ServiceObserver
-from .service_status import describe_service
 from .settings import BackendSettings
-from .state_metrics import StateMetrics
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from core import Predictor
 
-from .label_studio_account import LabelStudioAccount
+from .label_studio.account import LabelStudioAccount
 
 
 class BackgroundRuns(Protocol):

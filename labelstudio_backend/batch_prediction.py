@@ -25,12 +25,12 @@ from .errors import (
     translate_error,
 )
 from .label_config import parse_label_config
-from .label_studio_account import LabelStudioAccount
+from .label_studio.account import LabelStudioAccount
 from .labeled_task import Prediction
+from .operators.recent_failures import RecentFailures
+from .operators.stage_times import StageTimes
 from .protocol import PredictRequest, Task
-from .recent_failures import RecentFailures
 from .settings import Prelabel
-from .stage_times import StageTimes
 from .task_labeler import LabelingPlan, TaskLabeler
 from .task_predictor import Attempt, AttemptSubject, TaskPredictor
 from .task_prompts import PromptSource, find_image_source

@@ -4,10 +4,10 @@ from functools import lru_cache
 
 from worker import WorkerContext
 
-from .account_store import AccountStore
-from .images import ImageFetcher
-from .label_studio_account import LabelStudioAccount
-from .label_studio_client import LabelStudioClient
+from .images.fetcher import ImageFetcher
+from .label_studio.account import LabelStudioAccount
+from .label_studio.account_store import AccountStore
+from .label_studio.client import LabelStudioClient
 from .models import ModelStore, ProjectModels
 from .settings import BackendSettings
 

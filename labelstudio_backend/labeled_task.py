@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .control_tag import Labels
+from .operators.stage_times import StageTimes
 from .outputs import OutputTag, Region, make_regions
-from .stage_times import StageTimes
 
 logger = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from typing import Any
 from label_studio_ml.model import LabelStudioMLBase
 
 from labelstudio_backend.embedding_access import connect_embeddings
-from labelstudio_backend.images import ImageFetcher
+from labelstudio_backend.images.fetcher import ImageFetcher
 from labelstudio_backend.prediction_service import PredictionService
 from labelstudio_backend.project_work import ProjectWork
 from labelstudio_backend.projects import Projects

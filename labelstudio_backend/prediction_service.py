@@ -11,20 +11,20 @@ from worker import INTERACTIVE
 from .background import BackgroundRuns, ModelChoice, WarmStart
 from .batch_prediction import BatchPredictor
 from .errors import LabelConfigInvalid, RequestInvalid, is_fault, translate_error
-from .images import ImageFetcher
+from .images.fetcher import ImageFetcher
 from .label_config import parse_label_config
 from .label_items import join_labels
-from .label_studio_account import find_account
+from .label_studio.account import find_account
 from .labeled_task import Prediction
 from .latest_calls import CallSubject, LatestCalls
+from .operators.recent_failures import RecentFailures
+from .operators.service_metrics import ServiceMetrics
+from .operators.stage_times import StageTimes
 from .projects import Projects, ProjectSetup
 from .prompted_image import EmbeddingSource
 from .protocol import ContextRegion, PredictRequest, SetupRequest
-from .recent_failures import RecentFailures
 from .regions import select_prompt_regions
-from .service_metrics import ServiceMetrics
 from .settings import BackendSettings
-from .stage_times import StageTimes
 from .task_labeler import LabelingPlan, TaskLabeler
 from .task_predictor import Attempt, AttemptSubject, TaskPredictor
 from .task_prompts import PromptSource

@@ -11,13 +11,13 @@ from worker import RequestThreads, WorkerError, redis_errors_translated
 
 from .batch_prediction import find_click_images
 from .errors import BackendError, LabelStudioUnknown, translate_error
-from .label_studio_account import LabelStudioAccount, find_account
-from .label_studio_answers import Project
-from .label_studio_client import LabelStudioClient
+from .label_studio.account import LabelStudioAccount, find_account
+from .label_studio.answers import Project
+from .label_studio.client import LabelStudioClient
 from .models import ModelStore, ProjectModels
+from .operators.recent_failures import RecentFailures
 from .projects import Projects
 from .protocol import WebhookEvent
-from .recent_failures import RecentFailures
 from .runs import RunService
 from .settings import BackendSettings, Prelabel
 from .task_prompts import PromptSource

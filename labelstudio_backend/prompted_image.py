@@ -11,8 +11,8 @@ from core import ImageEmbedding, Tile
 from worker import INTERACTIVE, EncodeTimeout, WorkerError
 
 from .errors import BackendError
-from .images import ImageSource
-from .stage_times import StageTimes
+from .images.fetcher import ImageSource
+from .operators.stage_times import StageTimes
 
 logger = logging.getLogger(__name__)
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from .errors import translate_error
-from .images import ImageFetcher
-from .label_studio_account import LabelStudioAccount
+from .images.fetcher import ImageFetcher
+from .label_studio.account import LabelStudioAccount
 from .labeled_task import Prediction
 from .latest_calls import OpenCall
+from .operators.service_metrics import ServiceMetrics
+from .operators.stage_times import StageTimes
 from .prompted_image import EmbeddingSource, PromptedImage
-from .service_metrics import ServiceMetrics
-from .stage_times import StageTimes
 from .task_labeler import TaskLabeler, TaskPrompt
 
 logger = logging.getLogger(__name__)

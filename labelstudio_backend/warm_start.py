@@ -27,11 +27,11 @@ from worker import (
     enqueue_job,
 )
 
-from .account_store import AccountStore
-from .data_uri import SCHEME
 from .errors import BackendError, translate_error
+from .images.data_uri import SCHEME
 from .job_resources import job_resources
-from .label_studio_account import LabelStudioAccount
+from .label_studio.account import LabelStudioAccount
+from .label_studio.account_store import AccountStore
 from .redis_keys import WARM_TTL_S, warm_key
 
 logger = logging.getLogger(__name__)

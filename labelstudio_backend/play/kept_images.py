@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from threading import Lock
 
 from ..errors import ImageMissing
-from ..images import ImageSource
+from ..images.fetcher import ImageSource
 
 
 class KeptImages:

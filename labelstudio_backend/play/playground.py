@@ -11,11 +11,11 @@ from worker import INTERACTIVE
 
 from ..errors import translate_error
 from ..label_config import parse_label_config
+from ..operators.service_metrics import ServiceMetrics
+from ..operators.stage_times import StageTimes
 from ..outputs import make_regions
 from ..prompted_image import EmbeddingSource, OpenImage, PromptedImage
-from ..service_metrics import ServiceMetrics
 from ..settings import BackendSettings
-from ..stage_times import StageTimes
 from .kept_images import KeptImages, open_content
 from .messages import Candidate, ImageAnswer, MaskAnswer, MaskRequest
 from .sample import Sample

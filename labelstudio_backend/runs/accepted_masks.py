@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import MasksUnusable
-from ..label_studio_answers import DrawnTask
+from ..label_studio.answers import DrawnTask
 from ..outputs import group_items, is_mask, read_region
 
 

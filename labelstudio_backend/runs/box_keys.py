@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 
-from ..image_name import find_file_name
+from ..images.file_name import find_file_name
 from ..protocol import Task
 
 # Label Studio stores an upload as ``0c16fb5e-dog.jpg``.

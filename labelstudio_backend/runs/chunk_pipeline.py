@@ -36,8 +36,8 @@ from ..errors import (
     TaskMissing,
     translate_error,
 )
-from ..images import ImageFetcher
-from ..label_studio_client import LabelStudioClient
+from ..images.fetcher import ImageFetcher
+from ..label_studio.client import LabelStudioClient
 from ..labeled_task import LabeledTask
 from ..protocol import Task
 from ..task_labeler import TaskLabeler, TaskPrompt

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from worker import WorkerContext
 
 from ..errors import ImageHostError, MasksUnusable
-from ..images import ImageFetcher
+from ..images.fetcher import ImageFetcher
 from ..label_config import LabelConfig
-from ..label_studio_answers import DrawnTask
-from ..label_studio_client import LabelStudioClient
+from ..label_studio.answers import DrawnTask
+from ..label_studio.client import LabelStudioClient
 from ..protocol import Task
 from ..task_prompts import find_image_source
 

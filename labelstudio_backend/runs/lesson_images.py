@@ -12,7 +12,7 @@ from worker import WorkerContext, find_embedding, keep_embedding, parse_view
 from ..errors import MasksUnusable, TaskMissing
 from ..job_resources import job_resources
 from ..label_config import parse_label_config
-from ..label_studio_client import LabelStudioClient
+from ..label_studio.client import LabelStudioClient
 from .image_fetch import fetch_rgb
 from .run import Run
 from .stored_objects import StoredTask

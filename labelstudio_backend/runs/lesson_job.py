@@ -15,7 +15,7 @@ from training import DecoderTrainingConfig, FineTuning, TooFewObjects
 from worker import BATCH, WorkerContext
 
 from ..job_resources import job_resources
-from ..label_studio_client import LabelStudioClient
+from ..label_studio.client import LabelStudioClient
 from ..models import Lesson, ProjectModels, PromptFigures
 from .change_pictures import draw_pictures
 from .chunk_hold import ChunkHold

@@ -10,10 +10,10 @@ from core import Tile
 from worker import WorkerContext, find_embedding, keep_embedding, view_of
 
 from ..errors import MasksUnusable, TaskMissing, translate_error
-from ..images import ImageFetcher
+from ..images.fetcher import ImageFetcher
 from ..label_config import LabelConfig, parse_label_config
-from ..label_studio_answers import DrawnTask
-from ..label_studio_client import LabelStudioClient
+from ..label_studio.answers import DrawnTask
+from ..label_studio.client import LabelStudioClient
 from .accepted_masks import AcceptedMasks, read_accepted_masks
 from .chunk_hold import ChunkHold
 from .image_fetch import fetch_rgb

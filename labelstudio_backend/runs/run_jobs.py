@@ -13,11 +13,11 @@ from redis.exceptions import RedisError
 from core import Predictor
 from worker import BATCH, WorkerContext, current_context
 
-from ..account_store import AccountStore
 from ..errors import BackendError, ModelConflict, ModelMissing, RunConflict, RunMissing
 from ..job_resources import job_resources
 from ..label_config import parse_label_config
-from ..label_studio_client import LabelStudioClient
+from ..label_studio.account_store import AccountStore
+from ..label_studio.client import LabelStudioClient
 from ..task_labeler import LabelingPlan, TaskLabeler
 from .chunk_hold import ChunkHold
 from .chunk_pipeline import ChunkPipeline

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from uuid import uuid4
 
-from ..account_store import AccountStore
 from ..label_config import parse_label_config
-from ..label_studio_account import LabelStudioAccount
-from ..label_studio_answers import Project
-from ..label_studio_client import LabelStudioClient
+from ..label_studio.account import LabelStudioAccount
+from ..label_studio.account_store import AccountStore
+from ..label_studio.answers import Project
+from ..label_studio.client import LabelStudioClient
 from ..models import ProjectModels
 from ..task_labeler import LabelingPlan, TaskLabeler
 from .run import Run, RunKind, RunOptions

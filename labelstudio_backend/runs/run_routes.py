@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from ..errors import RequestInvalid
 from ..http_bodies import ReadBody, make_answer, parse_body
-from ..label_studio_account import LabelStudioAccount
+from ..label_studio.account import LabelStudioAccount
 from .box_keys import box_key
 from .run import Run, RunKind, RunOptions, RunProgress, RunState, StoredBox
 from .run_service import RunService

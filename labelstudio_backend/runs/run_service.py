@@ -8,7 +8,6 @@ from redis import Redis
 
 from core import Predictor
 
-from ..account_store import AccountStore
 from ..errors import (
     LabelStudioUnknown,
     ModelConflict,
@@ -17,8 +16,9 @@ from ..errors import (
     RunConflict,
     RunMissing,
 )
-from ..label_studio_account import LabelStudioAccount
-from ..label_studio_client import LabelStudioClient
+from ..label_studio.account import LabelStudioAccount
+from ..label_studio.account_store import AccountStore
+from ..label_studio.client import LabelStudioClient
 from ..models import ModelStore, ProjectModels
 from ..task_prompts import PromptSource
 from .lesson_store import LessonStore

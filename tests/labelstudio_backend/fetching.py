@@ -7,7 +7,7 @@ import httpx
 from pydantic import SecretStr
 
 from labelstudio_backend import ImageFetcher
-from labelstudio_backend.label_studio_account import LabelStudioAccount
+from labelstudio_backend.label_studio.account import LabelStudioAccount
 
 from .conftest import TOKEN
 

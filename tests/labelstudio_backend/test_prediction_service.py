@@ -10,7 +10,7 @@ from label_studio_sdk.converter.brush import decode_rle
 
 from core import ImageEmbedding, Predictor, Prompt
 from labelstudio_backend import LabelStudioAccount
-from labelstudio_backend.cloud_uri import resolve_cloud_uri
+from labelstudio_backend.label_studio.cloud_uri import resolve_cloud_uri
 from worker import INTERACTIVE, EncodeTimeout, NoWorker, RedisUnavailable, WorkerError
 
 from .answers import DOG, LOCAL_DOG, the_error, the_prediction

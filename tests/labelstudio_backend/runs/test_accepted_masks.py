@@ -7,7 +7,7 @@ import pytest
 
 from labelstudio_backend import encode_brush_rle
 from labelstudio_backend.errors import MasksUnusable
-from labelstudio_backend.label_studio_answers import DrawnTask
+from labelstudio_backend.label_studio.answers import DrawnTask
 from labelstudio_backend.runs.accepted_masks import read_accepted_masks
 
 SIZE_HW = (20, 40)

@@ -1,0 +1,1 @@
+"""Images of tasks: fetched within bounds, and told apart from what else a host answers."""

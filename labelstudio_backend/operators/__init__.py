@@ -1,0 +1,1 @@
+"""What operators see: the state, the figures, and what failed lately."""

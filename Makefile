@@ -84,12 +84,13 @@ docs: install  ## rewrite the pages of docs/ that are made from the code
 notebook: install  ## carry out docs/quickstart.ipynb anew, and keep what it draws
 	$(BIN)/python -m docs.reference.notebook
 
-bench: install  ## measure for half an hour; the figures are ratios within one run
+bench: install  ## measure for an hour; the figures are ratios within one run
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.brush
 	$(BIN)/python -m bench.clicks
 	$(BIN)/python -m bench.tiles
 	$(BIN)/python -m bench.retrieve
+	$(BIN)/python -m bench.soak
 
 lock: install  ## resolve the dependencies anew into requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --extra dev --no-header --no-annotate --upgrade pyproject.toml -o requirements.lock

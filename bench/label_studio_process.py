@@ -45,11 +45,21 @@ class LabelStudioProcess:
 
 
 @contextmanager
-def serve_label_studio(photos: Sequence[bytes], task_count: int) -> Iterator[LabelStudioProcess]:
-    """A project of so many tasks, each with a URL of its own and the box of a detector."""
+def serve_label_studio(
+    photos: Sequence[bytes], task_count: int, *, unlike: int = 0
+) -> Iterator[LabelStudioProcess]:
+    """A project of so many tasks, each with a URL of its own and the box of a detector.
+
+    Args:
+        photos: JPEGs, which the tasks take turns with.
+        task_count: tasks.
+        unlike: of the first tasks, how many have a file like no other, with the same pixels.
+    """
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
-    process = spawn.Process(target=_serve, args=(theirs, list(photos), task_count), daemon=True)
+    process = spawn.Process(
+        target=_serve, args=(theirs, list(photos), task_count, unlike), daemon=True
+    )
     process.start()
     theirs.close()  # so that waiting ends when the process does
     try:
@@ -59,9 +69,9 @@ def serve_label_studio(photos: Sequence[bytes], task_count: int) -> Iterator[Lab
         process.join()
 
 
-def _serve(pipe: Connection, photos: Sequence[bytes], task_count: int) -> None:
+def _serve(pipe: Connection, photos: Sequence[bytes], task_count: int, unlike: int) -> None:
     with LabelStudioStandIn(keeps_results=False) as server:
-        tasks = _add_tasks(server, photos, task_count)
+        tasks = _add_tasks(server, photos, task_count, unlike)
         pipe.send((server.url, server.token))
         while True:
             try:
@@ -72,13 +82,16 @@ def _serve(pipe: Connection, photos: Sequence[bytes], task_count: int) -> None:
 
 
 def _add_tasks(
-    server: LabelStudioStandIn, photos: Sequence[bytes], task_count: int
+    server: LabelStudioStandIn, photos: Sequence[bytes], task_count: int, unlike: int
 ) -> list[dict[str, Any]]:
     """Tasks that take turns with the photos, as Label Studio sends them to a model."""
     rng = np.random.default_rng(1)
     sizes_px = [Image.open(io.BytesIO(photo)).size for photo in photos]
     turns = [n % len(photos) for n in range(task_count)]
-    images = [server.add_image(f"{n}.jpg", photos[turn]) for n, turn in enumerate(turns)]
+    # What follows the end of a JPEG is not read.
+    tails = [n.to_bytes(4, "big") if n < unlike else b"" for n in range(task_count)]
+    files = [photos[turn] + tail for turn, tail in zip(turns, tails, strict=True)]
+    images = [server.add_image(f"{n}.jpg", file) for n, file in enumerate(files)]
     ids = server.add_tasks([{"image": image} for image in images])
     tasks = []
     for task_id, turn, image in zip(ids, turns, images, strict=True):

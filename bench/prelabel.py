@@ -3,7 +3,7 @@
 ``python -m bench.prelabel`` prints a Markdown table: a real Redis, one real worker process, and a
 stand-in for Label Studio that serves JPEGs of 0.7 megapixels with the box of a detector each. What
 the encoder does alone, on the same photos, decoded already, in a process of its own with the same
-threads, is measured before the first run and after each: the ratio is to the mean of the two
+threads, waiting as the product's do (``OMP_WAIT_POLICY``), is measured before the first run and after each: the ratio is to the mean of the two
 measurements around a run. The rate of a run is that of predictions stored after the first chunk.
 ``ms/task`` is the whole run's time, from the start until it is finished, with what comes before
 the first prediction. Memory is resident, sampled once a second. Reads /proc: Linux only.
@@ -27,6 +27,7 @@ from redis import Redis
 from core import MODELS, build_model, find_checkpoint, load_predictor, read_image, save_checkpoint
 from esam.processes import start_process, stop_process
 from esam.redis_server import PrivateRedis
+from esam.thread_policy import let_waiting_threads_sleep
 from labelstudio_backend.runs import RunOptions, RunService, RunState
 from labelstudio_backend.runs.run_store import CHUNK_TASKS
 from worker import connect_redis, list_workers
@@ -186,6 +187,7 @@ def main() -> None:
     parser.add_argument("--tasks", help="sizes of projects, such as 100,1000,10000")
     options = parser.parse_args()
     sizes = [int(x) for x in options.tasks.split(",")] if options.tasks else _SIZES[options.model]
+    let_waiting_threads_sleep()  # the processes that are started import torch anew
     if min(sizes) < CHUNK_TASKS + 2:
         parser.error(f"the first {CHUNK_TASKS} tasks are left out: give more")
     print(f"{options.model}, {os.cpu_count()} cores, {torch.get_num_threads()} threads of torch\n")

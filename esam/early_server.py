@@ -64,7 +64,9 @@ def serve_early(load: Callable[[], LoadedApp], host: str, port: int) -> None:
     """
     early = _EarlyApp(load)
     config = uvicorn.Config(early, host, port, ws="none", log_config=None, access_log=False)
-    config.timeout_graceful_shutdown = 0
+    # Who waits for a model that is being loaded is not waited for when it is told to stop. Not 0:
+    # uvicorn then logs an error although nobody waits.
+    config.timeout_graceful_shutdown = 1
     server = uvicorn.Server(config)
     early.on_loaded = lambda timeout_s: setattr(config, "timeout_graceful_shutdown", timeout_s)
     early.on_failure = lambda: setattr(server, "should_exit", True)

@@ -90,3 +90,15 @@ def test_an_application_that_cannot_be_loaded_ends_the_server_with_its_reason() 
     assert "weights" not in answers[0].text, "who asks has shown no login"
     with pytest.raises(ValueError, match="the weights are gone"):
         raise raised[0]
+
+
+def test_a_server_that_stops_while_nobody_waits_logs_no_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def load() -> LoadedApp:
+        raise ValueError("the weights are gone")
+
+    _, thread, _ = serve(load)
+    thread.join(30)
+    assert not thread.is_alive()
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []

@@ -3,10 +3,11 @@
 ``python -m bench.prelabel`` prints a Markdown table: a real Redis, one real worker process, and a
 stand-in for Label Studio that serves JPEGs of 0.7 megapixels with the box of a detector each. What
 the encoder does alone, on the same photos, decoded already, in a process of its own with the same
-threads, waiting as the product's do (``OMP_WAIT_POLICY``), is measured before the first run and after each: the ratio is to the mean of the two
-measurements around a run. The rate of a run is that of predictions stored after the first chunk.
-``ms/task`` is the whole run's time, from the start until it is finished, with what comes before
-the first prediction. Memory is resident, sampled once a second. Reads /proc: Linux only.
+threads that wait as the product's do, is measured before the first run and after each: the ratio is
+to the mean of the two measurements around a run. The rate of a run is that of predictions stored
+after the first chunk. ``ms/task`` is the whole run's time, from the start until it is finished,
+with what comes before the first prediction. Memory is resident, sampled once a second. Reads /proc:
+Linux only.
 """
 
 import argparse

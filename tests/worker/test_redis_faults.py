@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from redis.exceptions import OutOfMemoryError
 from core import Predictor
 from worker import EmbeddingClient, RedisUnavailable, connect_redis, list_workers
 
+from ..poisoned_esam import make_noise
 from ..redis_process import RedisProcess
 from ..worker_processes import WorkerProcesses
 
@@ -150,6 +152,37 @@ def test_a_redis_that_hangs_ends_no_worker_and_fails_calls_with_what_it_is(
         time.sleep(20)  # longer than the worker's own timeout: it must notice, and bear it
         server.thaw()
         assert client.get_or_encode(png, timeout_s=100).original_size_hw == (120, 160)
+        assert child.poll() is None
+
+
+@contextmanager
+def slowed(redis: Redis) -> Iterator[None]:
+    """A Redis that answers for a moment only, sixteen times a second."""
+    is_over = threading.Event()
+
+    def pause() -> None:
+        while not is_over.is_set():
+            redis.client_pause(60)
+            redis.ping()  # waits until it is over
+
+    thread = threading.Thread(target=pause)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def test_a_redis_that_is_slow_loses_no_click_and_no_worker(
+    nano_weights: Path, predictor: Predictor
+) -> None:
+    images = [make_noise((20, 30), seed) for seed in range(6)]
+    with RedisProcess() as server, serving(server, nano_weights) as workers:
+        child = workers.start()
+        with connect_redis(server.url) as redis, slowed(redis), ThreadPoolExecutor(6) as pool:
+            embeddings = list(pool.map(make_client(server, predictor).get_or_encode, images))
+        assert [embedding.original_size_hw for embedding in embeddings] == [(20, 30)] * 6
         assert child.poll() is None
 
 

@@ -1,10 +1,15 @@
 """What an annotator does on Label Studio's pages."""
 
-from playwright.sync_api import Page
+from contextlib import suppress
+
+from playwright.sync_api import Page, TimeoutError
 
 from .label_studio import EMAIL, LabelStudio
 
 POINTS, BOXES = 1, 2  # which set of labels on the page
+_SMART_TOOL = ".lsf-toolbar button.lsf-tool_smart"
+_PRESSES = 5
+_PATIENCE_MS = 10_000
 
 
 def log_in(page: Page, label_studio: LabelStudio) -> None:
@@ -28,13 +33,19 @@ def open_task(page: Page, label_studio: LabelStudio, project: int, task: int) ->
 
 
 def switch_auto_annotation(page: Page) -> None:
-    page.locator("[data-testid=bottombar-auto-annotation-toggle]").click(force=True)
+    """Switch it on; a page that is drawn anew while it loads forgets the first press."""
+    for _ in range(_PRESSES):
+        page.locator("[data-testid=bottombar-auto-annotation-toggle]").click(force=True)
+        with suppress(TimeoutError):
+            page.locator(_SMART_TOOL).first.wait_for(timeout=_PATIENCE_MS)
+            return
+    raise AssertionError("Auto-Annotation cannot be switched on")
 
 
 def choose_smart_tool(page: Page, labels: int, presses: int) -> None:
     """Take the smart tool; each press goes to its next kind: brush, keypoint, rectangle."""
     for _ in range(presses):
-        page.locator(".lsf-toolbar button.lsf-tool_smart").first.click(force=True)
+        page.locator(_SMART_TOOL).first.click(force=True)
     page.locator(".lsf-labels").nth(labels).locator(".lsf-label").first.click()
 
 

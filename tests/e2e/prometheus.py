@@ -4,6 +4,7 @@ import shutil
 import socket
 import subprocess
 import time
+from json import JSONDecodeError
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -81,7 +82,8 @@ class Prometheus:
             try:
                 if found := self.ask("query", query=expression)["result"]:
                     return found
-            except httpx.TransportError:
+            # While it starts, it refuses connections, then answers 503 in words.
+            except (httpx.TransportError, JSONDecodeError):
                 pass
             assert time.monotonic() < deadline, f"nothing for {expression}"
             time.sleep(0.2)

@@ -31,22 +31,14 @@ from redis.exceptions import RedisError
 from core import ImageEmbedding, Tile
 from worker import RequestThreads, WorkerContext, keep_embedding
 
-from ..errors import (
-    LabelStudioError,
-    TaskMissing,
-    translate_error,
-)
-from ..images.fetcher import ImageFetcher
-from ..label_studio.client import LabelStudioClient
+from ..errors import LabelStudioError, TaskMissing
 from ..labeled_task import LabeledTask
 from ..protocol import Task
 from ..task_labeler import TaskLabeler, TaskPrompt
 from .box_keys import find_box_keys
-from .chunk_hold import ChunkHold
+from .chunk_work import ChunkWork
 from .image_fetch import fetch_image
-from .run import Run
 from .task_failures import RUN_STOPPERS, TASK_FAILURES
-from .task_outcomes import TaskOutcomes
 
 logger = logging.getLogger(__name__)
 
@@ -72,32 +64,14 @@ class ChunkPipeline:
     """Labels tasks and posts their predictions.
 
     Args:
-        run: what is done.
-        hold: whether the tasks are still this worker's.
-        context: model and Redis of this worker process.
+        work: the run, the worker's hold of the chunk, and what it works with.
         labeler: of the run's project.
-        client: of its Label Studio.
-        images: fetches what tasks name.
-        outcomes: where it is written down what became of each task.
     """
 
-    def __init__(
-        self,
-        run: Run,
-        hold: ChunkHold,
-        context: WorkerContext,
-        labeler: TaskLabeler,
-        client: LabelStudioClient,
-        images: ImageFetcher,
-        outcomes: TaskOutcomes,
-    ) -> None:
-        self._run = run
-        self._hold = hold
-        self._context = context
+    def __init__(self, work: ChunkWork, labeler: TaskLabeler) -> None:
+        self._work = work
         self._labeler = labeler
-        self._client = client
-        self._images = images
-        self._outcomes = outcomes
+        context = work.context
         is_cpu = context.predictor.device.type == "cpu"
         self._batch_size = context.images_at_once
         self._encoder_count = _CPU_ENCODERS if is_cpu else 1
@@ -159,7 +133,10 @@ class ChunkPipeline:
         try:
             for start in range(0, len(task_ids), _TASKS_A_LOOK):
                 some = task_ids[start : start + _TASKS_A_LOOK]
-                found = {task.id: task for task in self._client.find_tasks(self._run.project, some)}
+                found = {
+                    task.id: task
+                    for task in self._work.client.find_tasks(self._work.run.project, some)
+                }
                 for task_id in some:
                     self._slots.acquire()
                     if self._is_over.is_set():
@@ -191,9 +168,9 @@ class ChunkPipeline:
         try:
             prompt = self._find_prompt(task_id, task)
             if prompt is not None:
-                content = fetch_image(self._images, self._client, prompt.source, task_id)
+                content = fetch_image(self._work.images, self._work.client, prompt.source, task_id)
                 sha256 = hashlib.sha256(content).hexdigest()
-                return _ReadTask(prompt, sha256, self._context.read_image(content))
+                return _ReadTask(prompt, sha256, self._work.context.read_image(content))
         except Exception as error:  # a thread's edge
             self._settle(task_id, error)
         self._slots.release()
@@ -203,25 +180,26 @@ class ChunkPipeline:
         if task is None:
             self._begun.add(task_id)
             gone = "the task is gone: it was deleted in Label Studio"
-            self._outcomes.record_failed(self._run.id, task_id, gone, TaskMissing.code)
+            self._work.record_failed(task_id, gone, TaskMissing.code)
             return None
-        version = self._run.model_version
+        version = self._work.run.model_version
         if any(prediction.model_version == version for prediction in task.predictions):
             self._begun.add(task_id)
-            self._outcomes.record_done(self._run.id, task_id)  # by a worker that died before
+            self._work.record_done(task_id)  # by a worker that died before
             return None
         boxes = [
-            b.to_prompt() for b in self._outcomes.find_boxes(self._run.id, find_box_keys(task))
+            b.to_prompt()
+            for b in self._work.outcomes.find_boxes(self._work.run.id, find_box_keys(task))
         ]
         prompt = self._labeler.find_prompt(task, boxes)
         if prompt is None:
             self._begun.add(task_id)
-            self._outcomes.record_skipped(self._run.id, task_id)
+            self._work.record_skipped(task_id)
         return prompt
 
     def _encode(self, batch: Sequence[_ReadTask], posters: RequestThreads) -> None:
         try:
-            embeddings = self._context.encode_each([task.rgb for task in batch])
+            embeddings = self._work.context.encode_each([task.rgb for task in batch])
         except Exception as error:  # a thread's edge; it is about none of the tasks
             self._errors.append(error)
             return
@@ -235,23 +213,25 @@ class ChunkPipeline:
                 self._slots.release()
 
     def _label(self, task: _ReadTask, embedding: ImageEmbedding) -> LabeledTask:
-        if self._run.options.keep_embeddings:
-            keep_embedding(self._context, task.content_sha256, embedding)
-        encode_tile = partial(_encode_tile, self._context, task.rgb)
+        if self._work.run.options.keep_embeddings:
+            keep_embedding(self._work.context, task.content_sha256, embedding)
+        encode_tile = partial(_encode_tile, self._work.context, task.rgb)
         return self._labeler.label(task.prompt, embedding, encode_tile)
 
     def _post(self, task_id: int, labeled: LabeledTask) -> None:
         try:
             prediction = labeled.to_prediction()
-            if not self._hold.is_kept():
+            if not self._work.hold.is_kept():
                 return
             if prediction is None:
                 nothing = "every mask is empty or unsure; no prediction was stored"
-                self._outcomes.record_failed(self._run.id, task_id, nothing, _NO_MASK)
+                self._work.record_failed(task_id, nothing, _NO_MASK)
                 return
-            project = self._run.project
-            self._client.post_prediction(task_id, project, prediction, self._hold.is_alone)
-            self._outcomes.record_done(self._run.id, task_id)
+            project = self._work.run.project
+            self._work.client.post_prediction(
+                task_id, project, prediction, self._work.hold.is_alone
+            )
+            self._work.record_done(task_id)
         except Exception as error:  # a thread's edge
             self._settle(task_id, error)
         finally:
@@ -263,17 +243,12 @@ class ChunkPipeline:
             self._errors.append(error)
             return
         if not isinstance(error, TASK_FAILURES):
-            logger.error("run=%s task=%s failed", self._run.id, task_id, exc_info=error)
+            logger.error("run=%s task=%s failed", self._work.run.id, task_id, exc_info=error)
         try:
-            self._fail(task_id, error)
+            self._begun.add(task_id)
+            self._work.record_error(task_id, error)
         except RedisError as away:
             self._errors.append(away)
-
-    def _fail(self, task_id: int, error: Exception) -> None:
-        self._begun.add(task_id)
-        logger.warning("task failed run=%s task=%s reason=%s", self._run.id, task_id, error)
-        reason, code = str(error) or type(error).__name__, translate_error(error).code
-        self._outcomes.record_failed(self._run.id, task_id, reason, code)
 
 
 def _encode_tile(context: WorkerContext, rgb: NDArray[np.uint8], tile: Tile) -> ImageEmbedding:

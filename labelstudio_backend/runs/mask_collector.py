@@ -7,21 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import Tile
-from worker import WorkerContext, find_embedding, keep_embedding, view_of
+from worker import find_embedding, keep_embedding, view_of
 
-from ..errors import MasksUnusable, TaskMissing, translate_error
-from ..images.fetcher import ImageFetcher
+from ..errors import MasksUnusable, TaskMissing
 from ..label_config import LabelConfig, parse_label_config
 from ..label_studio.answers import DrawnTask
-from ..label_studio.client import LabelStudioClient
 from .accepted_masks import AcceptedMasks, read_accepted_masks
-from .chunk_hold import ChunkHold
+from .chunk_work import ChunkWork
 from .image_fetch import fetch_rgb
 from .lesson_store import LessonStore
-from .run import Run
 from .stored_objects import StoredObject, StoredTask, find_view_tile, store_object
 from .task_failures import RUN_STOPPERS, TASK_FAILURES
-from .task_outcomes import TaskOutcomes
 
 logger = logging.getLogger(__name__)
 
@@ -32,31 +28,13 @@ class MaskCollector:
     """Collects accepted masks, and encodes the images whose embeddings nobody has.
 
     Args:
-        run: a learning run.
-        hold: whether the tasks are still this worker's.
-        context: model and Redis of this worker process.
-        client: of the run's Label Studio.
-        images: fetches what tasks name.
-        outcomes: where it is written down what became of each task.
+        work: a learning run, the worker's hold of the chunk, and what it works with.
     """
 
-    def __init__(
-        self,
-        run: Run,
-        hold: ChunkHold,
-        context: WorkerContext,
-        client: LabelStudioClient,
-        images: ImageFetcher,
-        outcomes: TaskOutcomes,
-    ) -> None:
-        self._run = run
-        self._hold = hold
-        self._context = context
-        self._client = client
-        self._images = images
-        self._outcomes = outcomes
-        self._config: LabelConfig = parse_label_config(run.label_config)
-        self._lessons = LessonStore(context.redis)
+    def __init__(self, work: ChunkWork) -> None:
+        self._work = work
+        self._config: LabelConfig = parse_label_config(work.run.label_config)
+        self._lessons = LessonStore(work.context.redis)
 
     def collect(self, task_ids: Sequence[int], should_stop: Callable[[], bool]) -> list[int]:
         """Collect the masks of tasks until all are done or it should stop; at least one is done.
@@ -74,7 +52,7 @@ class MaskCollector:
         """
         for start in range(0, len(task_ids), _TASKS_A_LOOK):
             some = task_ids[start : start + _TASKS_A_LOOK]
-            drawn = self._client.find_drawn_tasks(self._run.project, some)
+            drawn = self._work.client.find_drawn_tasks(self._work.run.project, some)
             found = {task.id: task for task in drawn}
             for number, task_id in enumerate(some, start):
                 if number and should_stop():
@@ -83,7 +61,7 @@ class MaskCollector:
         return []
 
     def _collect_one(self, task_id: int, task: DrawnTask | None) -> None:
-        run_id = self._run.id
+        run_id = self._work.run.id
         try:
             if task is None:
                 raise TaskMissing("the task is gone: it was deleted in Label Studio")
@@ -91,15 +69,13 @@ class MaskCollector:
         except RUN_STOPPERS:
             raise
         except TASK_FAILURES as error:
-            logger.warning("task failed run=%s task=%s reason=%s", run_id, task_id, error)
-            reason, code = str(error) or type(error).__name__, translate_error(error).code
-            self._outcomes.record_failed(run_id, task_id, reason, code)
+            self._work.record_error(task_id, error)
             return
         if not stored.objects:
-            self._outcomes.record_skipped(run_id, task_id)
+            self._work.record_skipped(task_id)
             return
         self._lessons.save_task(run_id, stored)
-        self._outcomes.record_done(run_id, task_id)
+        self._work.record_done(task_id)
 
     def _read(self, task: DrawnTask) -> StoredTask:
         image_names: dict[str, str] = {}
@@ -108,9 +84,9 @@ class MaskCollector:
         for found in accepted:
             image_sha256, rgb = self._fetch(task, found)
             image_names[image_sha256] = found.image_name
-            architecture = self._context.predictor.architecture
+            architecture = self._work.context.predictor.architecture
             tiles = [
-                find_view_tile(mask, self._run.has_tiles, architecture) for mask in found.masks
+                find_view_tile(mask, self._work.run.has_tiles, architecture) for mask in found.masks
             ]
             for mask, tile in zip(found.masks, tiles, strict=True):
                 name = f"{task.id}.{len(objects)}"
@@ -125,7 +101,12 @@ class MaskCollector:
 
     def _fetch(self, task: DrawnTask, found: AcceptedMasks) -> tuple[str, NDArray[np.uint8]]:
         image_sha256, rgb = fetch_rgb(
-            self._context, self._client, self._images, self._config, task, found.image_name
+            self._work.context,
+            self._work.client,
+            self._work.images,
+            self._config,
+            task,
+            found.image_name,
         )
         height, width = rgb.shape[:2]
         if (height, width) != found.size_hw:
@@ -140,6 +121,6 @@ class MaskCollector:
     ) -> None:
         for tile in tiles:
             view = view_of(image_sha256, tile)
-            if find_embedding(self._context, view) is None:
-                (embedding,) = self._context.encode([tile.crop(rgb) if tile else rgb])
-                keep_embedding(self._context, view, embedding)
+            if find_embedding(self._work.context, view) is None:
+                (embedding,) = self._work.context.encode([tile.crop(rgb) if tile else rgb])
+                keep_embedding(self._work.context, view, embedding)

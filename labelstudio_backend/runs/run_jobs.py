@@ -21,6 +21,7 @@ from ..label_studio.client import LabelStudioClient
 from ..task_labeler import LabelingPlan, TaskLabeler
 from .chunk_hold import ChunkHold
 from .chunk_pipeline import ChunkPipeline
+from .chunk_work import ChunkWork
 from .mask_collector import MaskCollector
 from .run import Chunk, Run, RunKind, RunState
 from .run_store import RunStore, make_chunks, make_lesson, make_page, renew_chunk
@@ -177,11 +178,11 @@ def _work_on_tasks(
         has_reason = context.should_yield(BATCH) or not store.is_running(run.id)
         return has_reason or not hold.is_kept()
 
+    work = ChunkWork(run, hold, context, client, job_resources().images, outcomes)
     if run.kind is RunKind.LEARNING:
-        collector = MaskCollector(run, hold, context, client, job_resources().images, outcomes)
-        rest = collector.collect(chunk.tasks, should_stop)
+        rest = MaskCollector(work).collect(chunk.tasks, should_stop)
     else:
-        pipeline = _make_pipeline(run, hold, context, client, outcomes, predictor)
+        pipeline = ChunkPipeline(work, _make_labeler(run, predictor))
         rest = pipeline.label(chunk.tasks, should_stop)
     if hold.is_kept():
         _complete(run, chunk, store, rest)
@@ -189,17 +190,9 @@ def _work_on_tasks(
         logger.warning("run=%s chunk=%s: another has begun it; left to them", run.id, chunk.id)
 
 
-def _make_pipeline(
-    run: Run,
-    hold: ChunkHold,
-    context: WorkerContext,
-    client: LabelStudioClient,
-    outcomes: TaskOutcomes,
-    predictor: Predictor,
-) -> ChunkPipeline:
+def _make_labeler(run: Run, predictor: Predictor) -> TaskLabeler:
     plan = LabelingPlan(run.options.prompts, run.options.label, run.has_tiles)
-    labeler = TaskLabeler(predictor, parse_label_config(run.label_config), plan)
-    return ChunkPipeline(run, hold, context, labeler, client, job_resources().images, outcomes)
+    return TaskLabeler(predictor, parse_label_config(run.label_config), plan)
 
 
 def _complete(run: Run, chunk: Chunk, store: RunStore, rest: Sequence[int]) -> None:

@@ -20,8 +20,11 @@ from ..redis_keys import ENDED_RUN_TTL_S, RUNS_KEY, run_key, selection_key
 from .lesson_report import LearningProgress, LessonReport
 from .run import BOXES, Chunk, Run, RunProgress, RunState, StoredBox
 
-CHUNK_TASKS = 32
-"""Tasks of a chunk: long enough to keep the device busy, short enough to be shared by workers."""
+CHUNK_TASKS = 50
+"""Tasks of a chunk: long enough to keep the device busy, short enough to be shared by workers.
+
+Half a page: a worker's pipeline runs empty at the end of each chunk.
+"""
 
 _CHUNK_TIMEOUT_S = 3600
 _PARTS = (

@@ -1,6 +1,8 @@
 """``esam train`` and ``esam evaluate``: remake and re-measure the model that ships."""
 
 import json
+import os
+import shutil
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -41,6 +43,16 @@ def train_command(
     device: DeviceOption = "cpu",
     makers: Annotated[int, typer.Option(help="Processes that make scenes.", min=1)] = 1,
     scenes: Annotated[int, typer.Option(help="Scenes a step.", min=1)] = TrainingConfig.scenes,
+    start: Annotated[
+        Path | None,
+        typer.Option(help="Weights to begin with, rather than with nothing learned."),
+    ] = None,
+    is_compiled: Annotated[
+        bool,
+        typer.Option(
+            "--compile", help="Compile the decoder: minutes once, then faster; needs g++."
+        ),
+    ] = False,
 ) -> None:
     """Train the small model on scenes made as it goes; Ctrl-C saves, the same command resumes.
 
@@ -50,6 +62,8 @@ def train_command(
     """
     if minutes and steps:
         raise typer.BadParameter("give --minutes or --steps, not both")
+    if is_compiled and not shutil.which(os.environ.get("CXX", "g++")):
+        raise typer.BadParameter("--compile needs a C++ compiler: install g++, or leave it out")
     length = None if steps else (minutes or 90.0)
     config = TrainingConfig(
         folder=folder,
@@ -59,7 +73,8 @@ def train_command(
         scenes=scenes,
         makers=makers,
         device=device,
-        is_bfloat16=device != "cpu",
+        start=start,
+        is_compiled=is_compiled,
     )
     with TrainingDisplay() as display:
         path = train(config, on_progress=display)

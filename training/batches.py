@@ -27,6 +27,7 @@ from training.views import draw_view
 FIRST_HELD_OUT_SEED = 1_000_000
 _QUEUE_LENGTH = 8
 _POLL_S = 2.0
+_NICENESS = 19
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,7 @@ def downsample(mask: npt.NDArray[np.bool_], size_px: int) -> npt.NDArray[np.uint
 def _fill_queue(recipe: BatchRecipe, step: int, stride: int, batches: Queue[Batch]) -> None:
     """Body of a batch-making process; ends when its parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the trainer, which stops us
+    os.nice(_NICENESS)  # a step in hand goes first; it waits for a batch only when there is none
     parent = os.getppid()
     while os.getppid() == parent:
         batch = make_batch(recipe, step)

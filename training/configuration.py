@@ -19,6 +19,7 @@ class TrainingConfig:
         minutes: length of the schedule in training time, summed over resumes. A busy machine then
             does fewer steps and still ends at a low learning rate.
         steps: length of the schedule in steps instead; makes a run repeatable to the last bit.
+        start: weights to begin with, such as those of an earlier run; None for nothing learned.
         seed: of the weights and of the stream of scenes.
         scenes: pictures a step.
         objects: prompts a picture; they share one encode.
@@ -35,14 +36,17 @@ class TrainingConfig:
         threads: torch threads; 0 tries one and all of them and keeps the faster, or leaves torch's
             own choice when the length is in steps.
         device: torch device to learn on.
-        is_bfloat16: whether matrix products and convolutions run in bfloat16; on a CPU the
-            convolutions take longer so.
+        is_bfloat16: whether matrix products and convolutions run in bfloat16, on a CPU those of
+            the encoder alone; None for where the device has units for them.
+        is_compiled: whether decoder and loss are compiled; it takes minutes and a C++ compiler,
+            once a machine, and keeps the number of threads.
     """
 
     folder: Path
     model: str = "nano"
     minutes: float | None = 90.0
     steps: int | None = None
+    start: Path | None = None
     seed: int = 0
     scenes: int = 4
     objects: int = 8
@@ -57,7 +61,8 @@ class TrainingConfig:
     save_every_s: float = 180.0
     threads: int = 0
     device: str = "cpu"
-    is_bfloat16: bool = False
+    is_bfloat16: bool | None = None
+    is_compiled: bool = False
 
     def __post_init__(self) -> None:
         if (self.minutes is None) == (self.steps is None):
@@ -86,4 +91,5 @@ class TrainingConfig:
 
     def as_record(self) -> dict[str, Any]:
         """The settings as plain values, for the log."""
-        return {**asdict(self), "folder": str(self.folder)}
+        paths = {"folder": str(self.folder), "start": self.start and str(self.start)}
+        return {**asdict(self), **paths}

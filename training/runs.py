@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from training.optimizer import MuonAndAdamW
+
 STATE_NAME = "state.pt"
 LOG_NAME = "log.jsonl"
 
@@ -46,9 +48,7 @@ def replace_file(path: Path, write: Callable[[Path], None]) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def save_state(
-    folder: Path, state: RunState, model: nn.Module, optimizer: torch.optim.Optimizer
-) -> None:
+def save_state(folder: Path, state: RunState, model: nn.Module, optimizer: MuonAndAdamW) -> None:
     """Write the run's state; a reader sees the old or the new one, never half of it."""
     content = {
         "step": state.step,
@@ -61,7 +61,7 @@ def save_state(
     replace_file(folder / STATE_NAME, lambda path: torch.save(content, path))
 
 
-def load_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> RunState | None:
+def load_state(folder: Path, model: nn.Module, optimizer: MuonAndAdamW) -> RunState | None:
     """Bring model, optimizer and random state back; None when the folder holds no run."""
     path = folder / STATE_NAME
     if not path.is_file():

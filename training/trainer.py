@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from core import MODELS, EfficientSAM, build_model, save_checkpoint
+from core import MODELS, build_model, find_checkpoint, load_model_file, save_checkpoint
 from training.affinity import AffinityHead, affinity_loss
 from training.attention import WrittenOutAttention
 from training.batches import Batch, BatchRecipe, BatchStream
@@ -26,6 +26,7 @@ from training.configuration import TrainingConfig
 from training.corrections import correct_answers
 from training.initialisation import initialise_encoder
 from training.losses import LossTerms, candidate_loss
+from training.optimizer import MuonAndAdamW
 from training.prompts import BOX_TOP_LEFT_LABEL
 from training.runs import RunState, append_record, load_state, replace_file, save_state
 from training.threads import ThreadChooser
@@ -89,21 +90,33 @@ class Trainer:
     def __init__(self, config: TrainingConfig) -> None:
         self.config = config
         # The thread count changes how sums are rounded: a run to be repeated exactly keeps one.
-        kept = torch.get_num_threads() if config.steps is not None else 0
+        # What is compiled is compiled for one.
+        is_kept = config.steps is not None or config.is_compiled
+        kept = torch.get_num_threads() if is_kept else 0
         self.threads = ThreadChooser(config.threads or kept)
         torch.manual_seed(config.seed)
         architecture = MODELS[config.model].architecture
-        self.model = build_model(architecture)
-        initialise_encoder(self.model.image_encoder, architecture.encoder.heads)
+        if config.start:
+            self.model = load_model_file(find_checkpoint(config.model, config.start))[0].train()
+        else:
+            self.model = build_model(architecture)
+            initialise_encoder(self.model.image_encoder, architecture.encoder.heads)
         self.affinity = AffinityHead(architecture.embedding_shape[0])
         self.learners = nn.ModuleDict({"model": self.model, "affinity": self.affinity})
         self.device = torch.device(config.device)
         self.learners.to(self.device)
-        self.optimizer = torch.optim.AdamW(
-            [*_parameter_groups(self.learners, config.weight_decay), _frequencies(self.model)],
-            lr=config.learning_rate,
-            betas=(0.9, 0.98),
-        )
+        is_wanted = config.is_bfloat16
+        self._is_bfloat16 = has_bfloat16_units(self.device) if is_wanted is None else is_wanted
+        self._decoder = self.model.mask_decoder
+        self._prepare, self._candidate_loss = self._decoder.prepare, candidate_loss
+        if config.is_compiled:
+            self._decoder.compile()
+            self._prepare = torch.compile(self._decoder.prepare)
+            self._candidate_loss = torch.compile(candidate_loss)
+        # The frequencies are saved with a checkpoint: nothing asks them to stay as they were drawn.
+        frequencies = self.model.prompt_encoder.pe_layer.positional_encoding_gaussian_matrix
+        frequencies.requires_grad_()
+        self.optimizer = MuonAndAdamW(self.learners, [frequencies], config.weight_decay)
         self.state = load_state(config.folder, self.learners, self.optimizer) or RunState(
             0, 0.0, {name: value.clone() for name, value in self.model.state_dict().items()}
         )
@@ -178,13 +191,11 @@ class Trainer:
 
     def step(self, batch: Batch, learning_rate: float) -> tuple[LossTerms, Tensor]:
         """One update of the weights and of their running mean; the losses before it."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate * group.get("lr_scale", 1.0)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         terms, affinity = self._loss(batch)
         (terms.total + self.config.affinity_weight * affinity).backward()
         nn.utils.clip_grad_norm_(self.learners.parameters(), self.config.gradient_norm)
-        self.optimizer.step()
+        self.optimizer.step(learning_rate)
         self.state.step += 1
         self._update_average()
         return terms, affinity
@@ -192,22 +203,23 @@ class Trainer:
     def _loss(self, batch: Batch) -> tuple[LossTerms, Tensor]:
         images = self._to_device(batch.images).permute(0, 3, 1, 2)  # BxSxSx3 -> Bx3xSxS
         truth = self._to_device(batch.truth).float() / 255
-        with self._precision():
+        with self._encoder_precision():
             embedding = self.model.encode(images.float() / 255)
+        with self._decoder_precision():
             points, labels = self._correct(batch, embedding)
             logits, predicted_iou = self._decode(embedding, points, labels)
         pairs = self.affinity(embedding, self._to_device(batch.places))
         affinity = affinity_loss(pairs, self._to_device(batch.owners))
         has_box = (labels == BOX_TOP_LEFT_LABEL).any(dim=2)
-        return candidate_loss(logits, predicted_iou, truth, has_box), affinity
+        return self._candidate_loss(logits, predicted_iou, truth, has_box), affinity
 
     def _decode(self, embedding: Tensor, points: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         # Positions stay out of autocast: bfloat16 would blur them by about a pixel.
         with torch.autocast(self.device.type, enabled=False):
             tokens = self.model.prompt_encoder(points, labels)
             cell_position = self.model.prompt_encoder.image_positions()
-        image = self.model.mask_decoder.prepare(embedding, cell_position)
-        logits, iou = self.model.mask_decoder(image, tokens)
+        image = self._prepare(embedding.to(cell_position.dtype), cell_position)
+        logits, iou = self._decoder(image, tokens)
         return logits, iou
 
     def _correct(self, batch: Batch, embedding: Tensor) -> tuple[Tensor, Tensor]:
@@ -231,11 +243,17 @@ class Trainer:
         return torch.from_numpy(array).to(self.device, non_blocking=True)
 
     @contextlib.contextmanager
-    def _precision(self) -> Iterator[None]:
+    def _encoder_precision(self) -> Iterator[None]:
         written_out = WrittenOutAttention() if self.device.type == "cpu" else nullcontext()
-        bfloat16 = torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.is_bfloat16)
+        bfloat16 = torch.autocast(self.device.type, torch.bfloat16, enabled=self._is_bfloat16)
         with bfloat16, written_out:
             yield
+
+    def _decoder_precision(self) -> torch.autocast:
+        # On a CPU the decoder is passes over memory, not products; and compiled for bfloat16 it
+        # gives gradients that are no numbers (torch 2.13).
+        is_bfloat16 = self._is_bfloat16 and self.device.type != "cpu"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=is_bfloat16)
 
     @torch.no_grad()
     def _update_average(self) -> None:
@@ -245,23 +263,9 @@ class Trainer:
             self.state.average[name].lerp_(value, 1 - decay)
 
 
-def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Decay the matrices only: biases, norms and learned vectors are left alone."""
-    matrices = [p for p in model.parameters() if p.ndim >= 2 and p.shape[0] > 1]
-    others = [p for p in model.parameters() if p.ndim < 2 or p.shape[0] == 1]
-    return [
-        {"params": list(matrices), "weight_decay": weight_decay},
-        {"params": list(others), "weight_decay": 0.0},
-    ]
-
-
-def _frequencies(model: EfficientSAM) -> dict[str, Any]:
-    """Let the frequencies of the position features be learned as well.
-
-    They are saved with a checkpoint, so nothing asks them to stay as they were drawn.
-    """
-    matrix = model.prompt_encoder.pe_layer.positional_encoding_gaussian_matrix
-    return {"params": [matrix.requires_grad_()], "weight_decay": 0.0, "lr_scale": 5.0}
+def has_bfloat16_units(device: torch.device) -> bool:
+    """Whether products are faster in bfloat16; a CPU without AMX takes longer."""
+    return device.type != "cpu" or bool(torch.cpu.get_capabilities().get("amx_bf16"))
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ PROMETHEUS := .e2e/prometheus
 # Tests of what comes from outside, beside the HTTP surface.
 PROPERTIES := tests/core/test_image.py tests/core/test_checkpoint.py tests/labelstudio_backend tests/worker/test_embedding_codec.py
 
-.PHONY: help install demo run test fuzz e2e pictures lint audit format docs notebook lock bench clean
+.PHONY: help install demo run test coverage fuzz e2e pictures lint audit format docs notebook lock bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -34,6 +34,12 @@ run: install  ## the whole stack, staying up; prints the URL to paste into Label
 
 test: install  ## all tests, with a real Redis and real workers
 	$(BIN)/python -m pytest --ignore=tests/e2e --numprocesses auto --maxprocesses 4 --dist loadfile
+
+coverage: install  ## all tests, and which lines of ours none of them reaches, in whatever process
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest --ignore=tests/e2e --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
 
 fuzz: install  ## twenty thousand broken requests and files, others on each run; a quarter of an hour
 	$(BIN)/python -m pytest --hypothesis-profile=fuzz --timeout=3600 tests/fuzz $(PROPERTIES)
@@ -98,4 +104,4 @@ lock: install  ## resolve the dependencies anew into requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --extra label-studio-ml --no-header --no-annotate --upgrade pyproject.toml -o tests/e2e/label-studio-ml.lock
 
 clean:  ## remove what make and the tools made
-	rm -rf .venv .e2e demo_output e2e_output .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .e2e demo_output e2e_output .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*

@@ -19,7 +19,7 @@ from .measuring import Timing, summarise, time_once
 from .model_rows import SIZES_HW, SMOOTH_SEED, count_encoder_flops, make_prompt
 from .photos import make_jpeg, make_photo
 from .report import Row
-from .smooth_model import save_smooth_model
+from .smooth_model import make_smooth_weights
 
 _SIZE_HW = SIZES_HW["1072x603"]
 _DTYPES = ("bfloat16", "float16")
@@ -54,8 +54,7 @@ def measure_device(
         jpegs: how many go from bytes to RLE.
         matmul_side: of the square product that the chip's rate is measured with.
     """
-    weights = folder / f"smooth_{name}.safetensors"
-    save_smooth_model(weights, name, SMOOTH_SEED)
+    weights = make_smooth_weights(folder, name, SMOOTH_SEED)
     exact = load_predictor(name, weights, str(device))
     for dtype in dtypes:
         predictor = load_predictor(name, weights, str(device), dtype)

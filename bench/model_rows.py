@@ -18,7 +18,7 @@ from .measuring import take_turns
 from .photos import make_photo
 from .published import PublishedModel, resize_all
 from .report import Row
-from .smooth_model import save_smooth_model
+from .smooth_model import make_smooth_weights
 
 SMOOTH_SEED = 2
 BOX_SHARE = (0.37, 0.33, 0.75, 0.99)
@@ -31,8 +31,7 @@ _MATMUL_SIDE = 2048
 
 def measure_model(folder: Path, name: str) -> Iterator[Row]:
     """Rows of one model, with weights whose masks are smooth."""
-    weights = folder / f"smooth_{name}.safetensors"
-    save_smooth_model(weights, name, SMOOTH_SEED)
+    weights = make_smooth_weights(folder, name, SMOOTH_SEED)
     predictor = load_predictor(name, weights)
     # An encoder with details is none of the published ones.
     has_details = predictor.architecture.encoder.has_details

@@ -26,7 +26,7 @@ from .measuring import Timing, summarise, time_once
 from .model_rows import BOX_SHARE, SIZES_HW, SMOOTH_SEED
 from .photos import make_jpeg, make_photo
 from .report import Row
-from .smooth_model import save_smooth_model
+from .smooth_model import make_smooth_weights
 
 _MIB = 1 << 20
 _WARM_TURNS = 25
@@ -100,8 +100,7 @@ def measure_clicks(model: str) -> Iterator[Row]:
     """Warm and cold clicks over HTTP with weights whose masks are smooth."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        weights = folder / "smooth.safetensors"
-        save_smooth_model(weights, model, SMOOTH_SEED)
+        weights = make_smooth_weights(folder, model, SMOOTH_SEED)
         service = stack.enter_context(Service(model, weights, folder / "logs"))
         yield from _measure_warm(service, model)
         yield from _measure_cold(service, model, weights)

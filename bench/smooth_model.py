@@ -11,17 +11,20 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from core import MODELS, build_model, save_checkpoint
+from core import MODELS, build_model, find_checkpoint, save_checkpoint
 
 _IMAGE_GAIN = 0.02
 _WAVES = 3
 
 
-def save_smooth_model(path: Path, name: str, seed: int) -> None:
-    """Write the checkpoint of such a model."""
+def make_smooth_weights(folder: Path, name: str, seed: int) -> Path:
+    """A checkpoint: the one that ships, or else a random one whose masks are smooth."""
+    if MODELS[name].url is None:
+        return find_checkpoint(name).path
+    path = folder / f"smooth_{name}.safetensors"
     torch.manual_seed(seed)
     model = build_model(MODELS[name].architecture)
-    encoder = model.image_encoder
+    encoder = model.image_encoder  # a plain one, as published
     with torch.no_grad():
         encoder.patch_embed.proj.weight.mul_(_IMAGE_GAIN)
         encoder.pos_embed[0, 1:] = _make_waves(encoder.pretrain_grid, encoder.pos_embed.shape[2])
@@ -29,6 +32,7 @@ def save_smooth_model(path: Path, name: str, seed: int) -> None:
             kernel = stage[0].weight  # the four quarters of a cell are alike
             kernel.copy_(kernel.mean(dim=(2, 3), keepdim=True).mul(2).expand_as(kernel))
     save_checkpoint(model, path)
+    return path
 
 
 def _make_waves(grid: int, channels: int) -> Tensor:

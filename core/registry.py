@@ -169,14 +169,15 @@ _ROWS = (
         summary="small model that ships with the product, trained on made scenes",
         architecture=Architecture(
             image_size=256,
-            encoder=PlainEncoder(patch_size=8, width=96, depth=6, heads=3, pretrain_grid=32),
+            encoder=PyramidEncoder(widths=(24, 48, 96, 160), blocks=(2, 3), depth=6, heads=5),
             embedding_channels=128,
             decoder_mlp_width=512,
             is_antialiased=True,
+            has_negative_points=True,
         ),
         filename="nano.safetensors",
         licence="Apache-2.0",
-        sha256="8dabb50eb05666ee4c2a07180b94795b24e0fdd3224e4357899517eea1562db3",
+        sha256="1715882783a92f85ff93376fe185644b475ec16fbecaad6bfb04db2f3d76e84c",
         is_bounded_by_box=True,
         automatic_masks=AutomaticMaskConfig(
             min_predicted_iou=0.45,

@@ -6,13 +6,12 @@ from numpy.typing import NDArray
 
 from bench.model_rows import make_prompt
 from bench.published import PublishedModel, resize_all
-from core import Predictor
 from core.preprocessing import to_model_input
+from tests.core.small_models import make_small_predictor
 
 
-def test_the_yardstick_encodes_and_decodes_the_same(
-    predictor: Predictor, photo_like: NDArray[np.uint8]
-) -> None:
+def test_the_yardstick_encodes_and_decodes_the_same(photo_like: NDArray[np.uint8]) -> None:
+    predictor = make_small_predictor()
     published = PublishedModel(predictor)
     size_hw = photo_like.shape[0], photo_like.shape[1]
     image = to_model_input(photo_like, predictor.architecture, torch.device("cpu"))

@@ -7,7 +7,7 @@ from torch import nn
 
 from core import MODELS, build_model, save_checkpoint
 
-_GAIN = 4.0
+_GAIN = 8.0
 _SCORE = 0.7
 
 

@@ -80,7 +80,7 @@ def test_the_shipped_model_keeps_negative_points_out() -> None:
     predictor = load_predictor("nano")
     reports = click_examples(
         predictor,
-        held_out_scenes(2),
+        held_out_scenes(4),
         {"shipped": lambda embedding, prompt: predictor.decode(embedding, prompt).mask},
         clicks=4,
     )

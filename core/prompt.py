@@ -100,12 +100,12 @@ class Prompt:
             size_hw: original (height, width).
             image_size: side of the model input, pixels.
             has_negative_points: whether the model reads points outside; they are left out for one
-                that does not.
+                that does not, and beside a box, which says more of what is outside (ADR 4).
 
         Returns:
             (K, 6, 2) model-input pixels and (K, 6) slot labels, one row a pass.
         """
-        is_read = (self.labels == POSITIVE) | has_negative_points
+        is_read = (self.labels == POSITIVE) | (has_negative_points and self.box is None)
         points, kinds = self.points[is_read], _SLOT_LABELS[self.labels[is_read]]
         if self.box is None:
             first = int((kinds == SlotLabel.POINT).argmax())

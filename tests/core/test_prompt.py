@@ -67,6 +67,12 @@ def test_negative_points_are_read_only_by_a_model_that_knows_them() -> None:
     assert xy[0, :3].tolist() == [[20, 20], [10, 10], [30, 30]]
 
 
+def test_negative_points_beside_a_box_are_not_read() -> None:
+    prompt = Prompt(points=[[10, 10], [20, 20]], labels=[0, 1], box=[5, 5, 40, 40])
+    _, labels = prompt.to_slots((MODEL_SIZE, MODEL_SIZE), MODEL_SIZE, has_negative_points=True)
+    assert labels.tolist() == [[2, 3, 1, -1, -1, -1]]
+
+
 def test_each_pass_of_many_negative_points_sees_the_first_positive_one() -> None:
     prompt = Prompt(points=[[i, i] for i in range(12)], labels=[0] * 6 + [1] * 6)
     xy, labels = prompt.to_slots((MODEL_SIZE, MODEL_SIZE), MODEL_SIZE, has_negative_points=True)

@@ -21,7 +21,14 @@ from label_studio_sdk.converter.brush import decode_rle
 from numpy.typing import NDArray
 from PIL import Image
 
-from core import Predictor, Prompt, decode_closely, read_image
+from core import (
+    Predictor,
+    Prompt,
+    decode_closely,
+    find_checkpoint,
+    load_predictor,
+    read_image,
+)
 from esam.demo_photos import photo_path
 
 from ..backend_process import BackendProcess
@@ -37,6 +44,18 @@ LABEL_CONFIG = """<View>
   <BrushLabels name="tag" toName="image"><Label value="Cup"/><Label value="Cat"/></BrushLabels>
   <KeyPointLabels name="kp" toName="image" smart="true"><Label value="Cup"/></KeyPointLabels>
 </View>"""
+
+
+@pytest.fixture(scope="module")
+def nano_weights() -> Path:
+    """Those that ship: random ones may see nothing in a box."""
+    return find_checkpoint("nano").path
+
+
+@pytest.fixture(scope="module")
+def predictor(nano_weights: Path) -> Predictor:
+    """The predictor of these."""
+    return load_predictor("nano", nano_weights)
 
 
 @pytest.fixture(scope="module")

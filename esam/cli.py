@@ -148,6 +148,7 @@ def _root(
 # What is raised on purpose, by the package that raises it: none that is not imported can have.
 _EXPECTED = (
     ("core", "EfficientSAMError"),
+    ("training", "TrainingError"),
     ("worker", "WorkerError"),
     ("labelstudio_backend", "BackendError"),
     ("esam.errors", "EsamError"),

@@ -43,9 +43,9 @@ def train_command(
     device: DeviceOption = "cpu",
     makers: Annotated[int, typer.Option(help="Processes that make scenes.", min=1)] = 1,
     scenes: Annotated[int, typer.Option(help="Scenes a step.", min=1)] = TrainingConfig.scenes,
-    start: Annotated[
+    start_weights: Annotated[
         Path | None,
-        typer.Option(help="Weights to begin with, rather than with nothing learned."),
+        typer.Option("--start", help="Weights that a new run begins with, not nothing learned."),
     ] = None,
     is_compiled: Annotated[
         bool,
@@ -73,7 +73,7 @@ def train_command(
         scenes=scenes,
         makers=makers,
         device=device,
-        start=start,
+        start_weights=start_weights,
         is_compiled=is_compiled,
     )
     with TrainingDisplay() as display:

@@ -19,7 +19,8 @@ class TrainingConfig:
         minutes: length of the schedule in training time, summed over resumes. A busy machine then
             does fewer steps and still ends at a low learning rate.
         steps: length of the schedule in steps instead; makes a run repeatable to the last bit.
-        start: weights to begin with, such as those of an earlier run; None for nothing learned.
+        start_weights: what a new run begins with, such as the weights of an earlier one; None for
+            nothing learned.
         seed: of the weights and of the stream of scenes.
         scenes: pictures a step.
         objects: prompts a picture; they share one encode.
@@ -46,7 +47,7 @@ class TrainingConfig:
     model: str = "nano"
     minutes: float | None = 90.0
     steps: int | None = None
-    start: Path | None = None
+    start_weights: Path | None = None
     seed: int = 0
     scenes: int = 4
     objects: int = 8
@@ -91,5 +92,5 @@ class TrainingConfig:
 
     def as_record(self) -> dict[str, Any]:
         """The settings as plain values, for the log."""
-        paths = {"folder": str(self.folder), "start": self.start and str(self.start)}
+        paths = {k: str(v) for k, v in asdict(self).items() if isinstance(v, Path)}
         return {**asdict(self), **paths}

@@ -12,8 +12,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from training.errors import TrainingError
-
 _LEAD_OF_FREQUENCIES = 5.0
 _LEAST_SIDE = 8
 """What has fewer rows or columns is no matrix worth the name: vectors, tokens, positions."""
@@ -76,13 +74,8 @@ class MuonAndAdamW:
         """Go on as the optimizer that gave `state` would have.
 
         Raises:
-            TrainingError: it is of another kind.
+            KeyError: it is of another kind.
         """
-        if "muon" not in state:
-            raise TrainingError(
-                "the run was begun by an older version, with another optimizer; begin anew in "
-                "another folder, with its weights if you like (--start)"
-            )
         self._muon.load_state_dict(state["muon"])
         self._adamw.load_state_dict(state["adamw"])
 

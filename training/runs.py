@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from training.errors import TrainingError
 from training.optimizer import MuonAndAdamW
 
 STATE_NAME = "state.pt"
@@ -62,13 +63,23 @@ def save_state(folder: Path, state: RunState, model: nn.Module, optimizer: MuonA
 
 
 def load_state(folder: Path, model: nn.Module, optimizer: MuonAndAdamW) -> RunState | None:
-    """Bring model, optimizer and random state back; None when the folder holds no run."""
+    """Bring model, optimizer and random state back; None when the folder holds no run.
+
+    Raises:
+        TrainingError: the run is of another network or another optimizer.
+    """
     path = folder / STATE_NAME
     if not path.is_file():
         return None
     content = torch.load(path, map_location="cpu", weights_only=True)
-    model.load_state_dict(content["model"])
-    optimizer.load_state_dict(content["optimizer"])
+    try:
+        model.load_state_dict(content["model"])
+        optimizer.load_state_dict(content["optimizer"])
+    except (RuntimeError, KeyError) as error:
+        raise TrainingError(
+            f"the run in {folder} has another network or optimizer than this version trains; "
+            "begin anew with another --folder"
+        ) from error
     torch.set_rng_state(content["rng"])
     return RunState(content["step"], content["trained_s"], content["average"])
 

@@ -96,8 +96,9 @@ class Trainer:
         self.threads = ThreadChooser(config.threads or kept)
         torch.manual_seed(config.seed)
         architecture = MODELS[config.model].architecture
-        if config.start:
-            self.model = load_model_file(find_checkpoint(config.model, config.start))[0].train()
+        if config.start_weights:
+            checkpoint = find_checkpoint(config.model, config.start_weights)
+            self.model = load_model_file(checkpoint)[0].train()
         else:
             self.model = build_model(architecture)
             initialise_encoder(self.model.image_encoder, architecture.encoder.heads)

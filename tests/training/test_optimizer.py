@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from training.errors import TrainingError
 from training.optimizer import MuonAndAdamW, is_matrix
 
 
@@ -81,10 +80,3 @@ def test_a_restored_one_goes_on_exactly() -> None:
     restored.load_state_dict(optimizer.state_dict())
     for name, value in _advance(again, restored, 2).items():
         assert torch.equal(value, straight[name]), name
-
-
-def test_the_state_of_another_optimizer_is_refused_in_words() -> None:
-    learners, optimizer = _make()
-    other = torch.optim.AdamW(learners.parameters()).state_dict()
-    with pytest.raises(TrainingError, match="another folder"):
-        optimizer.load_state_dict(other)

@@ -13,8 +13,9 @@ from core import load_predictor
 from training import TrainingConfig, TrainingDisplay, TrainingProgress, train
 from training.attention import WrittenOutAttention
 from training.batches import make_batch
-from training.runs import LOG_NAME, replace_file
-from training.trainer import Trainer
+from training.errors import TrainingError
+from training.runs import LOG_NAME, STATE_NAME, replace_file
+from training.trainer import Trainer, has_bfloat16_units
 
 
 def _config(folder: Path, steps: int = 4) -> TrainingConfig:
@@ -50,12 +51,33 @@ def test_a_stopped_run_goes_on_exactly_where_it_stopped(tmp_path: Path) -> None:
 
 def test_a_run_can_begin_with_the_weights_of_another(tmp_path: Path) -> None:
     weights = _advance(Trainer(_config(tmp_path / "first")), 1).save()
-    second = Trainer(replace(_config(tmp_path / "second"), start=weights))
+    second = Trainer(replace(_config(tmp_path / "second"), start_weights=weights))
     kept = load_file(weights)
     for name, value in second.model.state_dict().items():
         torch.testing.assert_close(value, kept[name].float(), msg=name)
     assert second.state.step == 0
     assert second.model.training
+
+
+@pytest.mark.parametrize("part", ["model", "optimizer"])
+def test_a_run_of_another_network_or_optimizer_is_refused_in_words(
+    tmp_path: Path, part: str
+) -> None:
+    _advance(Trainer(_config(tmp_path)), 1).save()
+    state = torch.load(tmp_path / STATE_NAME, weights_only=True)
+    state[part] = {"state": {}, "param_groups": []}
+    torch.save(state, tmp_path / STATE_NAME)
+    with pytest.raises(TrainingError, match="another --folder"):
+        Trainer(_config(tmp_path))
+
+
+@pytest.mark.parametrize(("capabilities", "expected"), [({"amx_bf16": True}, True), ({}, False)])
+def test_a_processor_gains_from_bfloat16_where_it_has_units_for_it(
+    monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool], expected: bool
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert has_bfloat16_units(torch.device("cpu")) is expected
+    assert has_bfloat16_units(torch.device("cuda"))
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
@@ -93,7 +115,7 @@ def test_the_weights_of_a_run_load_as_a_model(tmp_path: Path) -> None:
     assert [report.step for report in seen] == [1, 2]
     assert seen[-1].progress == 1
     started = json.loads((tmp_path / LOG_NAME).read_text().splitlines()[0])
-    assert started["steps"] == 2
+    assert (started["start"], started["steps"]) == (0, 2)
 
 
 def test_a_few_steps_on_one_batch_bring_the_loss_down(tmp_path: Path) -> None:

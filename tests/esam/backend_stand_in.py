@@ -191,3 +191,9 @@ def run_backend_stand_in(port: int = 0) -> Iterator[BackendStandIn]:
         yield backend
     finally:
         backend.close()
+
+
+FINISHED = make_run(
+    state="finished", done=10, finished_at="2026-01-02T03:04:15+00:00", rate_per_s=12.3
+)
+FAILURES = {"failures": [{"task": n, "reason": f"the image [{n}] is gone"} for n in range(1, 31)]}

@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
+from rich.table import Table
 
 from core import ImageEmbedding, MaskPrediction, Predictor, Prompt, load_predictor
 from core.click_rule import choose_by_clicks, find_wrong_clicks, make_own_prompt
 from training.examples import held_out_scenes, photos
-from training.interactive import Answer, as_click_table, click_examples
+from training.interactive import NOC_IOUS, Answer, InteractiveReport, click_examples
 
 BoolArray = NDArray[np.bool_]
 _RAW_NEGATIVE = 0
@@ -88,6 +89,30 @@ class Rules:
         return self._predictor.decode_candidates(embedding, [prompt])[0]
 
 
+def _as_table(title: str, reports: dict[str, InteractiveReport]) -> Table:
+    """Lay reports out for the terminal, one line each."""
+    clicks = max(len(r.mean_ious) for r in reports.values()) - 1
+    table = Table(title=title)
+    table.add_column("mean IoU after clicks")
+    for n in range(clicks + 1):
+        table.add_column(str(n), justify="right")
+    for iou in NOC_IOUS:
+        table.add_column(f"NoC@{iou * 100:.0f}", justify="right")
+    for heading in ("a negative click adds", "positives in", "negatives out"):
+        table.add_column(heading, justify="right")
+    for name, report in reports.items():
+        gain = "–" if report.negative_gain is None else f"{report.negative_gain:+.4f}"
+        table.add_row(
+            name,
+            *(f"{iou:.3f}" for iou in report.mean_ious),
+            *(f"{n:.2f}" for n in report.mean_clicks),
+            gain,
+            f"{report.positives_kept:.1%}",
+            f"{report.negatives_kept:.1%}",
+        )
+    return table
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description="Rules for negative clicks, compared.")
@@ -106,7 +131,7 @@ def main() -> None:
     what = "photographs" if options.photos else f"{options.scenes} held-out scenes"
     start = "a box, then clicks" if options.box else "clicks"
     title = f"{start}; {options.model}: {objects} objects of {what}"
-    Console(width=200).print(as_click_table(title, reports))
+    Console(width=200).print(_as_table(title, reports))
 
 
 if __name__ == "__main__":

@@ -73,8 +73,6 @@ def read_image(source: bytes | str | Path, max_pixels: int = MAX_PIXELS) -> NDAr
             f"not an image that can be read: {len(content):,} bytes, {_name_content(content)}. "
             "JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF and PPM can be"
         ) from error
-    except Image.DecompressionBombError as error:  # of a part, after the whole was measured
-        raise ImageTooLarge(f"the image is too large ({error})") from error
     except _DECODER_ERRORS as error:
         raise ImageError(f"the image is damaged ({error}); upload it again") from error
 

@@ -26,8 +26,7 @@ def memory_errors_translated(work: str) -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
             raise
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        torch.cuda.empty_cache()  # nothing, where there is no GPU
         words = (str(error).splitlines() or ["MemoryError"])[0]
         raise OutOfMemory(
             f"not enough memory to {work} ({words:.200}); use a smaller image, fewer processes, or "

@@ -170,7 +170,7 @@ def _export(part: _Part, path: Path, facts: Mapping[str, str]) -> None:
     dims = {name: torch.export.Dim(name) for name in set(part.counted.values())}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's own, about what it does inside
-        program = torch.onnx.export(
+        exported = torch.onnx.export(
             part, part.make_example(2),
             dynamo=True, verbose=False, opset_version=OPSET,
             input_names=part.inputs, output_names=part.outputs,
@@ -179,8 +179,7 @@ def _export(part: _Part, path: Path, facts: Mapping[str, str]) -> None:
                 for name in part.inputs
             ),
         )  # fmt: skip
-    if program is None:
-        raise ExportError(f"torch could not export the {path.stem}")
+    program = cast("torch.onnx.ONNXProgram", exported)  # None is of the way without dynamo
     program.model.metadata_props.update(facts)
     program.save(str(path), external_data=False)
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from rich.table import Table
 from scipy.ndimage import distance_transform_edt  # type: ignore[import-untyped]
 
 from core import Prompt
@@ -219,27 +218,3 @@ def summarise(traces: list[ClickTrace], clicks: int = CLICKS) -> InteractiveRepo
         positives_kept=float(np.mean([x for t in traces for x in t.positives_kept] or [1.0])),
         negatives_kept=float(np.mean(spared)) if spared else 1.0,
     )
-
-
-def as_click_table(title: str, reports: dict[str, InteractiveReport]) -> Table:
-    """Lay reports out for the terminal, one line each."""
-    clicks = max(len(r.mean_ious) for r in reports.values()) - 1
-    table = Table(title=title)
-    table.add_column("mean IoU after clicks")
-    for n in range(clicks + 1):
-        table.add_column(str(n), justify="right")
-    for iou in NOC_IOUS:
-        table.add_column(f"NoC@{iou * 100:.0f}", justify="right")
-    for heading in ("a negative click adds", "positives in", "negatives out"):
-        table.add_column(heading, justify="right")
-    for name, report in reports.items():
-        gain = "–" if report.negative_gain is None else f"{report.negative_gain:+.4f}"
-        table.add_row(
-            name,
-            *(f"{iou:.3f}" for iou in report.mean_ious),
-            *(f"{n:.2f}" for n in report.mean_clicks),
-            gain,
-            f"{report.positives_kept:.1%}",
-            f"{report.negatives_kept:.1%}",
-        )
-    return table

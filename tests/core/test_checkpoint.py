@@ -80,6 +80,26 @@ def test_without_a_name_nano_is_taken_until_the_official_file_is_there(tmp_path:
     assert find_checkpoint(folder=tmp_path).spec.name == "vitt"
 
 
+def test_a_folder_in_the_place_of_the_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=f"cannot read the weights at {tmp_path}: Is a dir"):
+        load_model_file(Checkpoint(NANO, tmp_path))
+
+
+def test_a_file_of_something_else_than_tensors_is_refused(tmp_path: Path) -> None:
+    torch.save({"model": {"epoch": 3}}, tmp_path / "other.pt")
+    with pytest.raises(CheckpointError, match="holds no state dict: expected tensors by name"):
+        load_model_file(Checkpoint(NANO, tmp_path / "other.pt"))
+
+
+def test_a_zip_of_several_files_is_refused_by_their_names(tmp_path: Path) -> None:
+    path = tmp_path / "both.pt.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("one.pt", b"1")
+        archive.writestr("two.pt", b"2")
+    with pytest.raises(CheckpointError, match=r"one \.pt file, it holds \['one.pt', 'two.pt'\]"):
+        load_model_file(Checkpoint(NANO, path))
+
+
 def test_an_unknown_model_lists_those_there_are() -> None:
     with pytest.raises(UnknownModelError, match=r"'vit_h'.*vitt, vits, nano"):
         load_predictor("vit_h")

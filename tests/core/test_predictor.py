@@ -52,6 +52,17 @@ def test_thirty_prompts_in_one_call_equal_thirty_calls(
         np.testing.assert_allclose(together.low_res_logits, alone.low_res_logits, atol=1e-3)
 
 
+def test_no_images_give_no_embeddings(predictor: Predictor) -> None:
+    assert predictor.encode([]) == []
+
+
+def test_a_device_that_does_not_compute_is_found_out(nano_weights: Path) -> None:
+    predictor = load_predictor("nano", nano_weights)
+    assert predictor.is_device_usable()
+    predictor.device = torch.device("meta")  # it has no numbers to give
+    assert not predictor.is_device_usable()
+
+
 def test_no_prompts_give_no_predictions(
     predictor: Predictor, photo_like: NDArray[np.uint8]
 ) -> None:

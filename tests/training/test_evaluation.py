@@ -98,6 +98,14 @@ def test_an_empty_folder_says_what_it_should_hold(tmp_path: Path) -> None:
         list(photos(tmp_path))
 
 
+def test_photographs_without_an_object_cannot_be_measured(
+    predictor: Predictor, photo_folder: Path
+) -> None:
+    Image.fromarray(np.zeros((60, 90), np.uint8)).save(photo_folder / "001_objects.png")
+    with pytest.raises(ValueError, match="no object in 1 photographs: there is nothing to measure"):
+        evaluate(predictor, photos_folder=photo_folder)
+
+
 def test_a_truth_of_another_size_is_refused(photo_folder: Path) -> None:
     Image.new("L", (9, 9)).save(photo_folder / "001_objects.png")
     with pytest.raises(ValueError, match=r"001_objects\.png"):

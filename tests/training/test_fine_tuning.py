@@ -16,6 +16,7 @@ from training import FineTuning, FineTuningPhase
 from training.accepted_objects import AcceptedObject, ObjectView, part_by_image
 from training.decoder_batches import BatchMaker
 from training.decoder_training import DecoderTraining, DecoderTrainingConfig
+from training.fine_tuning import _thin
 
 from .made_objects import QUICK, SIDE_PX, make_discs
 
@@ -44,6 +45,11 @@ def test_it_measures_learns_and_measures_again(predictor: Predictor) -> None:
     assert learning.progress.tuning_iou is not None
     for change in learning.changes:
         assert len(change.before) == len(change.after) == 5
+
+
+def test_of_too_many_objects_evenly_spread_ones_are_measured(predictor: Predictor) -> None:
+    objects, _ = make_discs(predictor, 5, objects=1)
+    assert [one.name for one in _thin(objects, 3)] == [objects[i].name for i in (0, 2, 4)]
 
 
 def test_no_image_is_measured_that_was_learned_from(predictor: Predictor) -> None:

@@ -92,6 +92,11 @@ def test_the_shipped_model_keeps_negative_points_out() -> None:
     assert report.negative_gain > 0
 
 
+def test_without_an_object_there_is_nothing_to_sum_up() -> None:
+    with pytest.raises(ValueError, match="no object in these pictures"):
+        summarise([])
+
+
 def test_a_box_comes_before_the_first_click_and_stays_in_every_prompt() -> None:
     prompts: list[Prompt] = []
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from training.figures import FIGURES
-from training.painting import Window, coverage
+from training.figures import FIGURES, Part
+from training.painting import Window, coverage, paint
 from training.scenes import MIN_VISIBLE_PX, make_scene
 from training.shapes import ellipse, place
 from training.textures import bank_texture
@@ -42,6 +42,13 @@ def test_a_disc_covers_its_area_at_the_place_it_was_put() -> None:
     assert drawn.sum() == pytest.approx(np.pi * 144, rel=0.06)
     assert columns.mean() + 0.5 == pytest.approx(40, abs=0.3)
     assert rows.mean() + 0.5 == pytest.approx(30, abs=0.3)
+
+
+def test_an_object_beside_the_picture_leaves_it_as_it_was() -> None:
+    canvas = np.full((60, 60, 3), 90, np.float32)
+    beside = Part(place(ellipse(20), (200.0, 30.0), (12.0, 12.0)), 0)
+    assert paint(np.random.default_rng(0), canvas, [beside], 0.5) is None
+    assert (canvas == 90).all()
 
 
 @pytest.mark.parametrize("build", [build for build, _ in FIGURES], ids=lambda f: f.__name__)

@@ -1,6 +1,9 @@
 """The training loop on the real architecture: it learns, stops, and goes on where it stopped."""
 
 import json
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -105,6 +108,32 @@ def test_a_run_told_to_stop_does_no_further_step(tmp_path: Path) -> None:
     trainer = Trainer(_config(tmp_path))
     trainer.run(is_stopping=lambda: True)
     assert trainer.state.step == 0
+
+
+def test_a_run_keeps_its_log_and_its_state_as_it_goes(tmp_path: Path) -> None:
+    trainer = Trainer(replace(_config(tmp_path, steps=20), save_every_s=0))
+    trainer.state.step = 19
+    trainer.run(is_stopping=lambda: False)
+    (started, report) = map(json.loads, (tmp_path / LOG_NAME).read_text().splitlines())
+    assert (started["start"], report["step"], report["progress"]) == (0, 20, 1)
+    assert (tmp_path / STATE_NAME).is_file()
+    assert Trainer(_config(tmp_path, steps=20)).state.step == 20
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_is_told_to_stop_ends_after_the_step_in_hand(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    before = signal.getsignal(number)
+    weights = train(_config(tmp_path), on_progress=lambda _: os.kill(os.getpid(), number))
+    assert weights.is_file()
+    assert Trainer(_config(tmp_path)).state.step == 1
+    assert signal.getsignal(number) is before
+
+
+def test_a_run_needs_no_main_thread(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(train, _config(tmp_path, steps=1)).result().is_file()
 
 
 def test_the_weights_of_a_run_load_as_a_model(tmp_path: Path) -> None:

@@ -40,11 +40,7 @@ from worker import (
     count_waiting_jobs,
     list_workers,
     read_counters,
-    set_context,
 )
-from worker.jobs import encode_image
-from worker.keys import waiting_key
-from worker.rq_worker import EncodeWorker
 
 from ..worker_processes import StartWorker
 
@@ -160,35 +156,6 @@ def test_encodes_are_counted_by_device_and_batch_size(redis: Redis, predictor: P
     assert counted["encodes"] == ({"device": "cpu", "batch_size": "3"}, 1)
     assert counted["encoded_images"] == ({"device": "cpu"}, 3)
     assert counted["encode_seconds"][1] > 0
-
-
-def test_images_that_wait_are_encoded_along_with_the_first_in_one_batch(
-    redis: Redis, predictor: Predictor, png: bytes
-) -> None:
-    tile = Tile(40, 20, 80, 60)
-    asked = [(png, None), (png + b"2", None), (png, tile), (b"<html>", None)]
-    client = EmbeddingClient(redis, predictor.embedding_identity)
-    set_context(WorkerContext(predictor, redis, images_at_once=4))
-    with ThreadPoolExecutor(len(asked)) as pool:
-        answers = []
-        for number, (image, part) in enumerate(asked, start=1):
-            answers.append(pool.submit(client.get_or_encode, image, tile=part))
-            while count_waiting_jobs(redis)[INTERACTIVE] < number:
-                time.sleep(0.01)
-        EncodeWorker(redis, {encode_image: None}, {}).work(burst=True, logging_level="WARNING")
-        found = [answer.result() for answer in answers[:3]]
-        with pytest.raises(EncodeFailed, match="not an image that can be read"):
-            answers[3].result()
-    expected = [predictor.encode(read_image(png))] * 2
-    expected.append(predictor.encode(tile.crop(read_image(png))))
-    for got, wanted in zip(found, expected, strict=True):
-        assert got.original_size_hw == wanted.original_size_hw
-        np.testing.assert_allclose(
-            got.features.float().numpy(), wanted.features.numpy(), atol=5e-3, rtol=5e-3
-        )
-    (encodes,) = [c for c in read_counters(redis) if c.name == "encodes"]
-    assert (encodes.labels["batch_size"], encodes.amount) == ("3", 1)
-    assert not redis.exists(waiting_key(predictor.embedding_identity))
 
 
 def test_a_truncated_embedding_is_a_miss_and_is_made_again(

@@ -15,16 +15,18 @@ from uuid import uuid4
 
 import pytest
 from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 from rq import Callback, Queue, Repeat, Webhook, Worker
 from rq.command import send_shutdown_command
+from rq.exceptions import NoSuchJobError
 from rq.job import Job, JobStatus
 from rq.results import Result
 from rq.serializers import JSONSerializer
 
 from core import Predictor
-from worker import INTERACTIVE, EmbeddingClient, EncodeFailed, JobRefused
-from worker.job_queue import get_queue
-from worker.known_jobs import make_job_class
+from worker import INTERACTIVE, EmbeddingClient, EncodeFailed, JobRefused, connect_redis
+from worker.job_queue import find_unfinished_job, get_queue
+from worker.known_jobs import KnownJob, make_job_class
 
 from ..worker_processes import StartWorker
 
@@ -180,6 +182,26 @@ def test_a_known_function_is_found_by_the_name_it_is_enqueued_under(redis: Redis
     other = known.create(embedding_identity_of, connection=redis, serializer=JSONSerializer)
     with pytest.raises(JobRefused):
         _ = other.func
+
+
+def test_a_job_that_is_no_json_is_refused(redis: Redis) -> None:
+    known = make_job_class([wait_for])
+    job = known.create(wait_for, connection=redis, serializer=JSONSerializer)
+    job.save()
+    redis.hset(job.key, "data", b"[")
+    with pytest.raises(JobRefused, match="not JSON that this product wrote"):
+        _ = known.fetch(job.id, redis, JSONSerializer).func
+
+
+def test_what_lies_where_a_job_should_is_no_job_and_a_redis_that_is_away_is_told(
+    redis: Redis,
+) -> None:
+    redis.set("rq:job:text", "not a hash")
+    with pytest.raises(NoSuchJobError):
+        KnownJob.fetch("text", redis, JSONSerializer)
+    assert find_unfinished_job(redis, "text") is None
+    with pytest.raises(RedisConnectionError):
+        find_unfinished_job(connect_redis("redis://127.0.0.1:1/0", is_patient=False), "text")
 
 
 def test_a_failure_that_was_foreseen_is_one_line_of_the_workers_log(

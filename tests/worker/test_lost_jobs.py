@@ -126,6 +126,33 @@ def test_a_job_that_no_worker_survives_is_given_up_with_a_reason(
     assert given_up == ["a"]
 
 
+def test_who_cannot_be_told_that_a_job_is_given_up_costs_no_other_job_its_turn(
+    redis: Redis, queue: Queue, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail_to_tell(name: str) -> None:
+        raise ConnectionError(name)
+
+    lost_jobs = LostJobs(queue, {work: fail_to_tell}, clock)
+    jobs = [put(redis), put(redis)]
+    for _ in range(3):
+        for job in jobs:
+            kill_worker(redis, take(queue, job))
+        lost_jobs.take_back()
+    assert all(job.id in queue.failed_job_registry for job in jobs)
+    assert caplog.text.count("is given up, and that could not be told") == 2
+
+
+def test_a_job_that_was_deleted_while_its_worker_died_is_left_alone(
+    redis: Redis, queue: Queue, lost_jobs: LostJobs
+) -> None:
+    job = put(redis)
+    kill_worker(redis, take(queue, job))
+    redis.delete(job.key)
+    lost_jobs.take_back()
+    assert queue.get_job_ids() == []
+    assert not redis.exists(job.key)
+
+
 @pytest.mark.parametrize("is_started", [False, True], ids=["taken", "taken and begun"])
 def test_a_job_whose_worker_died_before_it_was_registered_is_taken_back_later(
     redis: Redis, queue: Queue, lost_jobs: LostJobs, clock: Clock, *, is_started: bool

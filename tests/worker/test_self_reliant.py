@@ -13,12 +13,17 @@ from redis import Redis
 
 from core import ImageEmbedding, ImageError, Predictor, Tile, load_predictor, read_image
 from worker import (
+    INTERACTIVE,
     EmbeddingClient,
     EncodeTimeout,
     SelfReliantEmbeddings,
+    WorkerContext,
     connect_redis,
+    count_waiting_jobs,
     list_workers,
 )
+from worker.jobs import encode_image, keep_embedding
+from worker.rq_worker import EncodeWorker
 
 from ..poisoned_esam import make_noise
 from ..redis_process import RedisProcess
@@ -117,6 +122,51 @@ def test_without_workers_it_encodes_here_and_with_them_they_do(
         embeddings.get_or_encode(make_noise((20, 31)))
         assert len(client.keys("esam:embedding:*")) == 1, "the worker's, and not this process's"
         workers.stop()
+
+
+def test_what_redis_has_is_found_there(
+    redis: Redis, predictor: Predictor, loads: Loads, png: bytes
+) -> None:
+    client = EmbeddingClient(redis, predictor.embedding_identity)
+    embeddings = SelfReliantEmbeddings(client, redis, loads)
+    image_sha256 = hashlib.sha256(png).hexdigest()
+    assert embeddings.find(image_sha256) is None
+    assert embeddings.find_alias("http://host/image.png") is None
+    keep_embedding(WorkerContext(predictor, redis), image_sha256, predictor.encode(read_image(png)))
+    embeddings.save_alias("http://host/image.png", image_sha256)
+    assert embeddings.find_alias("http://host/image.png") == image_sha256
+    assert_same(embeddings.find(image_sha256), predictor.encode(read_image(png)))
+    assert embeddings.read_lookups().redis_hits == 1
+    assert loads.count == 0
+
+
+@pytest.mark.parametrize("call", ["find", "find_alias", "save_alias", "get_or_encode"])
+def test_redis_that_goes_away_in_the_middle_of_a_call_costs_no_call(
+    redis: Redis, predictor: Predictor, loads: Loads, png: bytes, call: str
+) -> None:
+    gone = EmbeddingClient(connect_redis(NOWHERE), predictor.embedding_identity)
+    embeddings = SelfReliantEmbeddings(gone, redis, loads)  # the probe still found it
+    if call == "get_or_encode":
+        assert embeddings.get_or_encode(png).original_size_hw == (120, 160)
+    else:
+        ask = getattr(embeddings, call)
+        assert ask(*["0" * 64] * (2 if call == "save_alias" else 1)) is None
+
+
+def test_workers_that_go_away_in_the_middle_of_a_call_cost_no_click(
+    redis: Redis, predictor: Predictor, loads: Loads, png: bytes
+) -> None:
+    client = EmbeddingClient(redis, predictor.embedding_identity, no_worker_grace_s=0)
+    worker = EncodeWorker(redis, {encode_image: None}, {})
+    worker.register_birth()  # type: ignore[no-untyped-call]
+    embeddings = SelfReliantEmbeddings(client, redis, loads)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(embeddings.get_or_encode, png)
+        while not count_waiting_jobs(redis)[INTERACTIVE]:
+            time.sleep(0.01)
+        worker.register_death()  # type: ignore[no-untyped-call]
+        assert answer.result().original_size_hw == (120, 160)
+    assert loads.count == 1
 
 
 @pytest.mark.parametrize("fault", ["killed", "frozen"])

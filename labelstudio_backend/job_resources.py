@@ -56,7 +56,11 @@ def set_job_resources(resources: JobResources) -> None:
 
 
 def job_resources() -> JobResources:
-    """What jobs of this process work with; made from the defaults where nobody set it."""
+    """What jobs of this process work with.
+
+    Raises:
+        RuntimeError: nobody gave it.
+    """
     if _resources is None:
         raise RuntimeError("this process serves no jobs of whole projects: start `esam worker`")
     return _resources

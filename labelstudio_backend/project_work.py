@@ -19,7 +19,7 @@ from .operators.recent_failures import RecentFailures
 from .projects import Projects
 from .protocol import WebhookEvent
 from .runs import RunService
-from .settings import BackendSettings, Prelabel
+from .settings import BackendSettings
 from .task_prompts import PromptSource
 from .warm_start import MAX_WAITING, WarmStart
 
@@ -108,17 +108,15 @@ class ProjectWork:
         task_ids: Sequence[int],
         account: LabelStudioAccount | None,
     ) -> None:
-        """Label selected tasks in the background, as the project's setting says.
+        """Label selected tasks in the background, as the setting says, which is not ``off``.
 
         Raises:
             BackendError: they cannot be; which kind says why.
             RedisUnavailable: Redis cannot be reached.
         """
-        prelabel: Prelabel = self._settings.prelabel
-        if prelabel == "off":
-            return
+        prompts = PromptSource(self._settings.prelabel)
         with redis_errors_translated(self._redis):
-            self.runs.label_tasks(project_key, task_ids, account, PromptSource(prelabel))
+            self.runs.label_tasks(project_key, task_ids, account, prompts)
 
     def warm(
         self,

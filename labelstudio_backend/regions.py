@@ -199,12 +199,14 @@ def _read_rectangle(region: ContextRegion, size_hw: tuple[int, int]) -> ObjectPr
 
 
 def _holds(object_prompt: ObjectPrompt, keypoint: Keypoint) -> bool:
-    if object_prompt.box_xyxy_px is None:
-        return False
-    x0, y0, x1, y1 = object_prompt.box_xyxy_px
+    x0, y0, x1, y1 = _box_of(object_prompt)
     return x0 <= keypoint.x_px <= x1 and y0 <= keypoint.y_px <= y1
 
 
 def _area_px(object_prompt: ObjectPrompt) -> float:
-    x0, y0, x1, y1 = object_prompt.box_xyxy_px or (0, 0, 0, 0)
+    x0, y0, x1, y1 = _box_of(object_prompt)
     return (x1 - x0) * (y1 - y0)
+
+
+def _box_of(rectangle: ObjectPrompt) -> BoxXyxyPx:
+    return rectangle.box_xyxy_px or (0, 0, 0, 0)  # what came from a rectangle has one

@@ -108,7 +108,7 @@ class ImageFetcher:
         try:
             check_response(response, url, final_url, account, self._max_bytes)
             alias = make_alias(url, response, account)
-            yield ImageSource(alias, lambda: self._read(response, final_url, deadline))
+            yield ImageSource(alias, lambda: self._read(response, final_url))
         finally:
             response.close()
 
@@ -174,7 +174,7 @@ class ImageFetcher:
             reach = Reach.ANYWHERE
         return GuardedTransport(reach, deadline=deadline, clock=self._clock, resolve=self._resolve)
 
-    def _read(self, response: httpx.Response, url: httpx.URL, deadline: float) -> bytes:
+    def _read(self, response: httpx.Response, url: httpx.URL) -> bytes:
         content = bytearray()
         try:
             # As sent: what was not asked for encoded is no image, however small it looks.
@@ -182,8 +182,6 @@ class ImageFetcher:
                 content += chunk
                 if len(content) > self._max_bytes:
                     raise explain_too_large(url, f"more than {self._max_bytes:,}", self._max_bytes)
-                if self._clock() > deadline:
-                    raise self._explain_timeout(url)
         except httpx.TimeoutException as error:
             raise self._explain_timeout(url) from error
         except httpx.HTTPError as error:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from platform import python_version
 
 from worker import WorkerStatus
@@ -28,8 +28,7 @@ def describe_service(
         "label_studio_url": settings.label_studio_url,
         "has_label_studio_token": settings.label_studio_api_key is not None,
         "prelabel": settings.prelabel,
-        "versions": {name: _find_version(name) for name in _DISTRIBUTIONS}
-        | {"python": python_version()},
+        "versions": {name: version(name) for name in _DISTRIBUTIONS} | {"python": python_version()},
         "redis": _describe_redis(redis)
         if redis
         else {"is_reachable": False, "detail": state.redis_trouble},
@@ -91,10 +90,3 @@ def _iso(time_s: float | None) -> str | None:
     if time_s is None:
         return None
     return datetime.fromtimestamp(time_s, tz=timezone.utc).isoformat(timespec="seconds")
-
-
-def _find_version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None

@@ -4,7 +4,7 @@ from .brush import encode_brush_rle
 from .mask_regions import Region, make_regions
 from .output_tag import OutputTag, choose_output_tag, find_output_tags
 from .polygon import make_polygons
-from .region_masks import DrawnRegion, group_items, is_mask, read_drawn_regions, read_region
+from .region_masks import DrawnRegion, group_items, is_mask, read_drawn_regions
 
 __all__ = [
     "DrawnRegion",
@@ -18,5 +18,4 @@ __all__ = [
     "make_polygons",
     "make_regions",
     "read_drawn_regions",
-    "read_region",
 ]

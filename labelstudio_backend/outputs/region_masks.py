@@ -43,7 +43,7 @@ def read_drawn_regions(result: Sequence[Mapping[str, Any]]) -> list[DrawnRegion]
     Raises:
         ValueError: a region cannot be read.
     """
-    drawn = (read_region(items) for items in group_items(result))
+    drawn = (_read_region(items) for items in group_items(result))
     return [region for region in drawn if region is not None]
 
 
@@ -61,12 +61,8 @@ def is_mask(item: Mapping[str, Any]) -> bool:
     return isinstance(value, Mapping) and bool(_MASK_FIELDS & set(value))
 
 
-def read_region(items: Sequence[Mapping[str, Any]]) -> DrawnRegion | None:
-    """A region of these items; None for what covers no area.
-
-    Raises:
-        ValueError: it cannot be read.
-    """
+def _read_region(items: Sequence[Mapping[str, Any]]) -> DrawnRegion | None:
+    """A region of these items; None for what covers no area."""
     first = items[0]
     mask = _read_mask(first)
     if mask is None:

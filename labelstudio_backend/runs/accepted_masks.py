@@ -1,15 +1,14 @@
 """The masks that an annotator accepted on a task, by the image that they lie on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import MasksUnusable
 from ..label_studio.answers import DrawnTask
-from ..outputs import group_items, is_mask, read_region
+from ..outputs import group_items, is_mask, read_drawn_regions
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,25 +38,18 @@ def read_accepted_masks(task: DrawnTask) -> list[AcceptedMasks]:
             of them has a pixel.
     """
     annotation = task.find_accepted()
-    regions = [items for items in group_items(annotation.result if annotation else ()) if items]
+    regions = group_items(annotation.result if annotation else ())
+    drawn = [item for items in regions if is_mask(items[0]) for item in items]
     by_image: dict[str, list[NDArray[np.bool_]]] = {}
-    for items in regions:
-        if is_mask(items[0]):
-            by_image.setdefault(str(items[0].get("to_name")), []).append(_read_mask(items))
+    try:
+        for region in read_drawn_regions(drawn):
+            by_image.setdefault(region.image_name, []).append(region.mask)
+    except ValueError as error:
+        raise MasksUnusable(str(error)) from error
     found = [_check_masks(name, masks) for name, masks in by_image.items()]
     if found and not any(one.masks for one in found):
         raise MasksUnusable("none of its masks has a pixel; draw them, or delete the empty regions")
     return [one for one in found if one.masks]
-
-
-def _read_mask(items: Sequence[Mapping[str, Any]]) -> NDArray[np.bool_]:
-    try:
-        region = read_region(items)
-    except ValueError as error:
-        raise MasksUnusable(str(error)) from error
-    if region is None:
-        raise MasksUnusable(f"a region of type {items[0].get('type')!r:.40} holds no mask")
-    return region.mask
 
 
 def _check_masks(image_name: str, masks: Sequence[NDArray[np.bool_]]) -> AcceptedMasks:

@@ -31,7 +31,7 @@ from redis.exceptions import RedisError
 from core import ImageEmbedding, Tile
 from worker import RequestThreads, WorkerContext, keep_embedding
 
-from ..errors import LabelStudioError, TaskMissing
+from ..errors import TaskMissing
 from ..labeled_task import LabeledTask
 from ..protocol import Task
 from ..task_labeler import TaskLabeler, TaskPrompt
@@ -55,6 +55,7 @@ _NO_MASK = "no_mask"
 class _ReadTask:
     """A task whose image is there."""
 
+    id: int
     prompt: TaskPrompt
     content_sha256: str
     rgb: NDArray[np.uint8]
@@ -107,7 +108,7 @@ class ChunkPipeline:
                     turns.acquire()
                     if self._errors or (self._begun and should_stop()):
                         break
-                    self._begun.update(_task_id(task) for task in batch)
+                    self._begun.update(task.id for task in batch)
                     encoding = encoders.submit(self._encode, batch, posters)
                     encoding.add_done_callback(lambda _: turns.release())
             finally:
@@ -170,7 +171,7 @@ class ChunkPipeline:
             if prompt is not None:
                 content = fetch_image(self._work.images, self._work.client, prompt.source, task_id)
                 sha256 = hashlib.sha256(content).hexdigest()
-                return _ReadTask(prompt, sha256, self._work.context.read_image(content))
+                return _ReadTask(task_id, prompt, sha256, self._work.context.read_image(content))
         except Exception as error:  # a thread's edge
             self._settle(task_id, error)
         self._slots.release()
@@ -207,9 +208,9 @@ class ChunkPipeline:
             try:
                 if isinstance(embedding, Exception):
                     raise embedding
-                posters.submit(self._post, _task_id(task), self._label(task, embedding))
+                posters.submit(self._post, task.id, self._label(task, embedding))
             except Exception as error:  # a thread's edge
-                self._settle(_task_id(task), error)
+                self._settle(task.id, error)
                 self._slots.release()
 
     def _label(self, task: _ReadTask, embedding: ImageEmbedding) -> LabeledTask:
@@ -254,10 +255,3 @@ class ChunkPipeline:
 def _encode_tile(context: WorkerContext, rgb: NDArray[np.uint8], tile: Tile) -> ImageEmbedding:
     (embedding,) = context.encode([tile.crop(rgb)])
     return embedding
-
-
-def _task_id(task: _ReadTask) -> int:
-    task_id = task.prompt.task.id
-    if not isinstance(task_id, int):
-        raise LabelStudioError(f"Label Studio's task has the id {task_id!r}, not a number")
-    return task_id

@@ -1,6 +1,7 @@
 """A real web server for images, and images for it."""
 
 import io
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -12,9 +13,13 @@ from PIL import Image
 
 
 class Host:
-    """A web server on loopback; ``requests`` holds (path, headers) of all it was asked."""
+    """A web server on loopback; ``requests`` holds (path, headers) of all it was asked.
 
-    def __init__(self) -> None:
+    Args:
+        tls: its certificate; without one it is a plain server.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.answers: dict[str, Callable[[BaseHTTPRequestHandler], None]] = {}
         self.requests: list[tuple[str, dict[str, str]]] = []
         host = self
@@ -36,6 +41,10 @@ class Host:
             block_on_close = False
 
         self._server = Server(("127.0.0.1", 0), Handler)
+        self._scheme = "http"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+            self._scheme = "https"
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
         )
@@ -47,7 +56,7 @@ class Host:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
 
     @property
     def authorizations(self) -> list[str | None]:
@@ -86,8 +95,8 @@ def send_not_found(handler: BaseHTTPRequestHandler) -> None:
 
 
 @contextmanager
-def run_host() -> Iterator[Host]:
-    host = Host()
+def run_host(tls: ssl.SSLContext | None = None) -> Iterator[Host]:
+    host = Host(tls)
     yield host
     host.close()
 

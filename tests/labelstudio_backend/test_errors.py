@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 
 import pytest
+import redis
 
 import core
 import worker
@@ -37,11 +38,12 @@ def test_every_error_of_the_packages_below_has_an_answer_that_keeps_its_message(
         (worker.RedisUnavailable("x"), 503),
         (worker.QueueFull("x"), 503),
         (worker.EncodeTimeout("x"), 504),
+        (redis.exceptions.ConnectionError("x"), 503),
+        (redis.exceptions.OutOfMemoryError("x"), 503),
+        (ZeroDivisionError("x"), 500),
     ],
 )
-def test_who_is_at_fault_decides_the_status(
-    error: core.EfficientSAMError | worker.WorkerError, status: int
-) -> None:
+def test_who_is_at_fault_decides_the_status(error: Exception, status: int) -> None:
     assert translate_error(error).status == status
 
 

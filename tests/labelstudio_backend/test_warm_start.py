@@ -1,3 +1,5 @@
+import time
+
 import httpx
 import pytest
 from pydantic import SecretStr
@@ -5,9 +7,10 @@ from redis import Redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from core import Predictor
 from labelstudio_backend import LabelStudioAccount
-from labelstudio_backend.warm_start import MAX_WAITING, WarmStart
-from worker import PREFETCH, count_waiting_jobs
+from labelstudio_backend.warm_start import MAX_WAITING, WarmStart, warm_image
+from worker import PREFETCH, WorkerContext, connect_redis, count_waiting_jobs, set_context
 
 ACCOUNT = LabelStudioAccount(httpx.URL("http://label-studio:8080"), SecretStr("a-secret-token"))
 
@@ -48,3 +51,21 @@ def test_no_token_and_no_image_is_in_a_job(warm_start: WarmStart, redis: Redis) 
         dumped = redis.dump(key) or b""
         assert b"a-secret-token" not in dumped
         assert b"QUJDREVGRw" not in dumped
+
+
+def test_a_redis_that_is_away_fails_no_caller(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    away = WarmStart(connect_redis("redis://127.0.0.1:1/0", is_patient=False), "nano-0-p1")
+    away.warm(ACCOUNT, [(1, "/data/upload/1/a.jpg")])
+    deadline = time.monotonic() + 10
+    while "warm start not possible, Redis is away" not in caplog.text:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert "Traceback" not in caplog.text
+
+
+def test_an_order_that_redis_gave_up_is_no_work(redis: Redis, predictor: Predictor) -> None:
+    set_context(WorkerContext(predictor, redis))
+    warm_image(None, 1, "evicted")
+    assert redis.keys("*") == []

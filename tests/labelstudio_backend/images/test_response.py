@@ -190,6 +190,21 @@ def test_redirects_share_one_deadline(host: Host) -> None:
     assert len(host.requests) <= 4
 
 
+def test_nobody_is_connected_to_once_the_time_is_spent(host: Host) -> None:
+    spent_s = 0.0
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        nonlocal spent_s
+        spent_s = 6
+        send(handler, 302, b"", Location="/next")
+
+    host.answers["/slow"] = answer
+    fetcher = make_fetcher(timeout_s=5, clock=lambda: spent_s)
+    with pytest.raises(ImageHostUnreachable):
+        fetch(host.url + "/slow", fetcher=fetcher)
+    assert [path for path, _ in host.requests] == ["/slow"]
+
+
 def test_the_number_of_redirects_is_the_operators(host: Host) -> None:
     url = host.redirect("/a", host.redirect("/b", host.serve("/c", b"png")))
     assert fetch(url, fetcher=make_fetcher(max_redirects=2)) == b"png"

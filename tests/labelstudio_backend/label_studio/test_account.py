@@ -61,6 +61,8 @@ def test_urls_that_start_where_label_studio_believes_it_is_are_fetched_where_it_
     assert host.authorizations == [f"Token {TOKEN}"]
 
 
-@pytest.mark.parametrize("hostname", ["", "localhost:8080", "ftp://studio", "http://"])
+@pytest.mark.parametrize(
+    "hostname", ["", "localhost:8080", "ftp://studio", "http://", "http://studio:port"]
+)
 def test_a_setup_without_usable_hostname_is_no_account(hostname: str) -> None:
     assert find_account(BackendSettings(), ProjectSetup(hostname, SecretStr("t"))) is None

@@ -1,7 +1,9 @@
 """Label Studio's API: reading tasks, who may, and bearing what goes wrong."""
 
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -13,6 +15,7 @@ from labelstudio_backend import (
     ProjectMissing,
 )
 from labelstudio_backend.errors import RequestInvalid
+from labelstudio_backend.label_studio import session
 
 from ...label_studio_stand_in import EMAIL, LabelStudioStandIn
 from .conftest import MakeClient, Time
@@ -131,6 +134,15 @@ def test_many_tasks_are_found_although_label_studio_gives_few_at_once(
     assert [task.id for task in client.find_tasks(1, range(1, 61))] == list(range(1, 61))
 
 
+def test_tasks_deleted_between_two_pages_are_left_out(
+    studio: LabelStudioStandIn, client: LabelStudioClient
+) -> None:
+    studio.project.max_page_size = 3
+    for task_id in (4, 5, 6):
+        studio.do_after_next("GET /api/tasks", partial(studio.delete_task, task_id))
+    assert [task.id for task in client.find_tasks(1, range(1, 7))] == [1, 2, 3]
+
+
 def test_a_project_that_is_not_there_is_told(client: LabelStudioClient) -> None:
     for ask in (
         lambda: client.find_project(2),
@@ -199,11 +211,18 @@ def test_an_exchange_is_tried_again_while_label_studio_restarts(
     assert make_client(studio.personal_access_token).find_user() == EMAIL
 
 
+@pytest.mark.parametrize(
+    ("location", "shown"),
+    [
+        ("https://elsewhere.example/?t=secret", "https://elsewhere.example/;"),
+        ("http://host:port/?t=secret", "a malformed URL;"),
+    ],
+)
 def test_a_redirect_is_not_followed_with_the_token(
-    studio: LabelStudioStandIn, client: LabelStudioClient
+    studio: LabelStudioStandIn, client: LabelStudioClient, location: str, shown: str
 ) -> None:
-    studio.answer_next("GET", 301, body=b"", Location="https://elsewhere.example/?t=secret")
-    with pytest.raises(LabelStudioError, match=r"redirects to https://elsewhere\.example/;"):
+    studio.answer_next("GET", 301, body=b"", Location=location)
+    with pytest.raises(LabelStudioError, match=re.escape(f"redirects to {shown}")):
         client.find_project(1)
     assert len(studio.requests) == 1
 
@@ -243,6 +262,7 @@ def test_as_long_as_label_studio_asks_for_is_waited(
 ) -> None:
     studio.answer_next("GET", 429, Retry_After="17")
     studio.answer_next("GET", 503, Retry_After="Wed, 21 Oct 2015 07:28:00 GMT")
+    studio.answer_next("GET", 503, Retry_After="Wed, 21 Oct 2015 07:28:00 -0000")
     studio.answer_next("GET", 503, Retry_After="soon")
     client.find_project(1)
     assert time.waits_s[0] == 17
@@ -259,6 +279,14 @@ def test_patience_ends(studio: LabelStudioStandIn, client: LabelStudioClient, ti
 def test_a_server_that_is_not_there_is_told_with_its_address(make_client: MakeClient) -> None:
     with pytest.raises(LabelStudioUnreachable, match=r"http://127\.0\.0\.1:1/.* does not answer"):
         make_client(url="http://127.0.0.1:1").find_version()
+
+
+def test_a_name_that_nobody_knows_is_told_when_patience_ends(
+    make_client: MakeClient, time: Time
+) -> None:
+    with pytest.raises(LabelStudioUnreachable, match=r"'nowhere\.invalid' cannot be resolved"):
+        make_client(url="http://nowhere.invalid").find_version()
+    assert time.waits_s, "name servers restart too"
 
 
 def test_what_label_studio_fails_with_each_time_is_told_in_its_words(
@@ -286,3 +314,18 @@ def test_a_404_of_another_server_is_not_a_missing_project(
     studio.answer_next("GET", 404, body=b"<html>nginx</html>")
     with pytest.raises(LabelStudioError, match="really a Label Studio"):
         client.find_project(1)
+
+
+def test_an_answer_without_end_is_not_read_to_its_end(
+    studio: LabelStudioStandIn, client: LabelStudioClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The real limit is half a GB.
+    monkeypatch.setattr(session, "_MAX_ANSWER_BYTES", 1000)
+    studio.answer_next("GET", 200, body=b"x" * 1001)
+    with pytest.raises(LabelStudioError, match=r"more than 1,000 bytes; .*really a Label Studio"):
+        client.find_project(1)
+    assert len(studio.requests) == 1
+    studio.answer_next("GET", 200, body=b"x" * 1000)
+    with pytest.raises(LabelStudioError, match="really a Label Studio") as read:
+        client.find_project(1)
+    assert "more than" not in read.value.detail

@@ -17,13 +17,16 @@ from core import (
     load_model_file,
     load_predictor,
     save_checkpoint,
+    write_decoder,
 )
 from esam.redis_server import PrivateRedis
 from labelstudio_backend import ModelConflict, ModelMissing, ModelStore, ProjectModels
+from labelstudio_backend.models import project_models
 from labelstudio_backend.redis_keys import model_key
+from tests.core.small_models import PLAIN, make_small_predictor
 from worker import connect_redis
 
-from ..learned_decoders import OTHER_PROJECT, PROJECT, make_decoder_file
+from ..learned_decoders import OTHER_PROJECT, PROJECT, make_decoder_file, make_lesson
 
 
 @pytest.fixture
@@ -162,3 +165,45 @@ def test_a_redis_that_came_back_empty_is_filled_from_the_folder(
     assert models.find(PROJECT).model_version == version
     assert models.store.find_used(PROJECT) == version
     client.close()
+
+
+def test_only_the_versions_asked_for_last_stay_loaded(
+    models: ProjectModels, predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As many as really stay would have to be made first.
+    monkeypatch.setattr(project_models, "_LOADED", 2)
+    files = [make_decoder_file(predictor, run=f"r{number}") for number in range(3)]
+    first, second, third = (models.store.add(content).version for content in files)
+    kept, dropped = models.find_version(first), models.find_version(second)
+    assert models.find_version(first) is kept
+    models.find_version(third)
+    assert models.find_version(first) is kept
+    assert models.find_version(second) is not dropped
+
+
+def test_what_projects_used_is_remembered_of_the_last_ones_alone(
+    other_server: PrivateRedis, predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A thousand are; fewer are enough to see it.
+    monkeypatch.setattr(project_models, "_REMEMBERED", 2)
+    client = connect_redis(other_server.url, is_patient=False)
+    models = ProjectModels(predictor, ModelStore(client))
+    version = models.store.add(make_decoder_file(predictor)).version
+    for project in (PROJECT, OTHER_PROJECT, "4.1"):
+        models.use(project, version)
+    other_server.stop()
+    assert models.find(OTHER_PROJECT).model_version == version
+    assert models.find(PROJECT) is predictor
+    client.close()
+
+
+def test_a_decoder_that_does_not_fit_the_model_is_not_used(
+    models: ProjectModels, predictor: Predictor
+) -> None:
+    notes = make_lesson(predictor).to_notes()
+    foreign = write_decoder(make_small_predictor(PLAIN).copy_decoder(),
+                            predictor.embedding_identity, notes)  # fmt: skip
+    version = models.store.add(foreign).version
+    with pytest.raises(ModelConflict, match="not a decoder of 'nano'"):
+        models.use(PROJECT, version)
+    assert models.store.find_used(PROJECT) is None

@@ -1,12 +1,17 @@
 """Each request has an id, an answer, and a place in the figures."""
 
+import asyncio
 import logging
 
 import httpx
 import pytest
+from fastapi import Request, Response
 from pydantic import SecretStr
+from starlette.types import Message, Receive, Scope, Send
 
 from core import ImageEmbedding, Predictor
+from labelstudio_backend.operators.request_observer import RequestObserver
+from labelstudio_backend.operators.service_metrics import ServiceMetrics
 from worker import current_request_id
 
 from ..answers import DOG, the_error, the_prediction
@@ -152,3 +157,26 @@ def test_threads_that_predict_several_tasks_know_the_request(
     reply = backend.client.post("/predict", json=body, headers={"X-Request-ID": "batch-1"})
     assert reply.is_success, reply.text
     assert embeddings.request_ids == ["batch-1", "batch-1"]
+
+
+def test_a_fault_in_the_middle_of_an_answer_ends_it_without_another() -> None:
+    async def broken(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise ZeroDivisionError("a fault")
+
+    async def answer(_request: Request, _error: Exception) -> Response:
+        return Response("another", 500)
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    scope: Scope = {"type": "http", "method": "GET", "headers": []}
+    metrics = ServiceMetrics()
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(RequestObserver(broken, metrics, answer)(scope, receive, send))
+    assert [message["type"] for message in sent] == ["http.response.start"]

@@ -65,6 +65,19 @@ def test_workers_with_another_model_are_told_apart(
     assert "esam_workers_of_other_model 1.0" in metrics
 
 
+def test_a_worker_that_was_not_heard_of_yet_is_shown_all_the_same(
+    run_backend: RunBackend, predictor: Predictor, redis: Redis
+) -> None:
+    backend = run_observed(run_backend, predictor, redis)
+    worker = EncodeWorker(redis, {}, {"device": "cpu", "embedding_identity": "nano-1"})
+    worker.register_birth()  # type: ignore[no-untyped-call]
+    redis.hdel(worker.key, "last_heartbeat")
+    (shown,) = backend.client.get("/status").json()["workers"]
+    assert (shown["name"], shown["last_heartbeat_at"]) == (worker.name, None)
+    page = backend.client.get("/status", headers={"Accept": "text/html"})
+    assert "heard of some time ago" in page.text
+
+
 def test_a_redis_that_is_away_is_said_and_the_rest_is_there(
     run_backend: RunBackend, predictor: Predictor
 ) -> None:

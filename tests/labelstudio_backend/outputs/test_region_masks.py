@@ -56,6 +56,7 @@ def test_what_label_studio_writes_of_any_picture_is_read_as_it_reads_it(values: 
         (lambda rle: rle[:-3], "ends in the middle"),
         (lambda rle: [], "ends in the middle"),
         (lambda rle: [0, 0, 0, 8, *rle[4:]], "holds 8 values, not the 4"),
+        (lambda rle: [*rle[:4], *encode_brush_rle(np.ones((21, 20), bool))[4:]], "more values"),
     ],
 )
 def test_a_spoilt_rle_is_refused(spoil: Any, message: str) -> None:

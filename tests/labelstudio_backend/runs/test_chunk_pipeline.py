@@ -1,0 +1,113 @@
+"""A chunk of tasks that this process labels: what ends one task, and what ends all."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+from redis.exceptions import RedisError
+
+from labelstudio_backend import LabelStudioTokenRefused
+from labelstudio_backend.label_config import parse_label_config
+from labelstudio_backend.runs.chunk_pipeline import ChunkPipeline
+from labelstudio_backend.runs.chunk_work import ChunkWork
+from labelstudio_backend.task_labeler import LabelingPlan, TaskLabeler
+from tests.integration.detected_tasks import add_tasks, detect, ours
+from tests.label_studio_stand_in import LabelStudioStandIn
+from tests.redis_process import RedisProcess
+from worker import connect_redis, read_counters
+
+from ..image_host import make_png
+from ..label_studio_requests import make_rectangle
+from .conftest import BeginChunk
+
+
+def label(
+    work: ChunkWork, task_ids: Sequence[int], should_stop: Callable[[], bool] = lambda: False
+) -> list[int]:
+    """Label tasks; those that were not begun."""
+    plan = LabelingPlan(work.run.options.prompts, work.run.options.label, work.run.has_tiles)
+    config = parse_label_config(work.run.label_config)
+    labeler = TaskLabeler(work.context.predictor, config, plan)
+    return ChunkPipeline(work, labeler).label(task_ids, should_stop)
+
+
+def count_of(work: ChunkWork, name: str, **labels: str) -> float:
+    """What was counted under a name, of these labels."""
+    counted = [one for one in read_counters(work.context.redis) if one.name == name]
+    return sum(one.amount for one in counted if labels.items() <= one.labels.items())
+
+
+def test_a_task_that_was_deleted_meanwhile_fails_alone(
+    studio: LabelStudioStandIn, begin_chunk: BeginChunk
+) -> None:
+    first, second = add_tasks(studio, 2, "Dog")
+    work = begin_chunk([first, second])
+    studio.delete_task(first)
+    assert label(work, [first, second]) == []
+    assert work.outcomes.find_failures(work.run.id) == {
+        first: "the task is gone: it was deleted in Label Studio"
+    }
+    assert work.outcomes.find_done(work.run.id) == [second]
+    assert count_of(work, "failures", reason="task_missing") == 1
+
+
+def test_the_last_images_are_labelled_although_they_fill_no_batch(
+    studio: LabelStudioStandIn, begin_chunk: BeginChunk
+) -> None:
+    task_ids = add_tasks(studio, 3, "Dog")
+    work = begin_chunk(task_ids, images_at_once=8)
+    assert label(work, task_ids) == []
+    assert work.outcomes.find_done(work.run.id) == task_ids
+    assert count_of(work, "encoded_images") == 3
+
+
+def test_a_worker_that_should_stop_ends_at_once_with_what_is_in_hand(
+    studio: LabelStudioStandIn, begin_chunk: BeginChunk
+) -> None:
+    task_ids = add_tasks(studio, 40, "Dog")
+    work = begin_chunk(task_ids)
+    rest = label(work, task_ids, lambda: True)
+    done = work.outcomes.find_done(work.run.id)
+    assert sorted([*done, *rest]) == task_ids
+    assert len(done) == 1, "at least one, so that a run gets on"
+    images = [request for request in studio.requests if request.startswith("GET /data/")]
+    assert len(images) < len(task_ids), "others are not even fetched"
+
+
+def test_a_token_that_is_refused_ends_all_and_no_task_failed(
+    studio: LabelStudioStandIn, begin_chunk: BeginChunk
+) -> None:
+    task_ids = add_tasks(studio, 3, "Dog")
+    work = begin_chunk(task_ids)
+    studio.do_after_next("GET /api/tasks", lambda: setattr(studio, "token", None))
+    with pytest.raises(LabelStudioTokenRefused):
+        label(work, task_ids)
+    assert work.outcomes.find_open(work.run.id) == task_ids
+
+
+def test_a_failure_that_redis_cannot_keep_ends_all(
+    studio: LabelStudioStandIn, begin_chunk: BeginChunk
+) -> None:
+    (task_id,) = studio.add_tasks([{"image": "/data/upload/1/gone.jpg"}])
+    detect(studio, task_id, "Dog")
+    with RedisProcess() as server:
+        client = connect_redis(server.url, is_patient=False)
+        work = begin_chunk([task_id], redis=client)
+        studio.do_after_next("GET /data/upload", server.kill)
+        with pytest.raises(RedisError):
+            label(work, [task_id])
+        server.start()
+        client.close()
+
+
+def test_a_small_box_in_a_large_image_is_answered_from_its_tile(
+    studio: LabelStudioStandIn, begin_chunk: BeginChunk
+) -> None:
+    rgb = np.random.default_rng(1).integers(0, 255, (900, 1200, 3), dtype=np.uint8)
+    (task_id,) = studio.add_tasks([{"image": studio.add_image("large.png", make_png(rgb))}])
+    box = make_rectangle(50, 50, 5, 5, size_wh=(1200, 900))
+    studio.predictions[task_id] = [{"id": 1, "result": [box], "model_version": "detector"}]
+    work = begin_chunk([task_id])
+    assert label(work, [task_id]) == []
+    assert count_of(work, "encoded_images") == 2, "the image, and the tile in it"
+    assert len(ours(studio, task_id, work.run.model_version)) == 1

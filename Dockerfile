@@ -10,16 +10,18 @@ RUN python -m venv /opt/python \
     && /opt/python/bin/pip install --no-cache-dir --disable-pip-version-check uv==0.13.9
 COPY pyproject.toml requirements.lock ./
 
-# The dependencies are one layer, and the largest; it changes with the lock alone.
+# The dependencies are one layer, and the largest; it changes with the lock alone. Bytecode is made
+# here: a container could not keep it, and would compile torch anew at each start, for seconds.
 FROM build AS dependencies-cpu
 # torch without CUDA, from the index that uv knows for it: 0.2 GB instead of 4. Empty takes torch
 # from the same index as all else.
 ARG TORCH_BACKEND=cpu
-RUN /opt/python/bin/uv pip install --no-cache ${TORCH_BACKEND:+--torch-backend "${TORCH_BACKEND}"} \
+RUN /opt/python/bin/uv pip install --no-cache --compile-bytecode \
+    ${TORCH_BACKEND:+--torch-backend "${TORCH_BACKEND}"} \
     --python /opt/python/bin/python --constraint requirements.lock --requirement pyproject.toml
 
 FROM build AS dependencies-cuda
-RUN /opt/python/bin/uv pip install --no-cache \
+RUN /opt/python/bin/uv pip install --no-cache --compile-bytecode \
     --python /opt/python/bin/python --constraint requirements.lock --requirement pyproject.toml
 
 FROM build AS source
@@ -30,7 +32,7 @@ COPY labelstudio_backend labelstudio_backend
 COPY training training
 COPY esam esam
 COPY weights/README.md weights/README.md
-RUN /opt/python/bin/uv pip install --no-cache --no-deps \
+RUN /opt/python/bin/uv pip install --no-cache --no-deps --compile-bytecode \
     --python /opt/python/bin/python --target /opt/esam .
 COPY weights/nano.safetensors /opt/esam/weights/nano.safetensors
 

@@ -1,5 +1,8 @@
 # `make demo` and `make test` do everything on a fresh machine; `make help` lists the rest.
 
+# What starts here starts often: without bytecode each process compiles torch anew, for seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= python3
 BIN := .venv/bin
 # What is installed is what the lock and the project's metadata say; anything older is stale.

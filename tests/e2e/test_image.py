@@ -157,6 +157,11 @@ def test_the_image_has_the_product_and_nano_and_no_tools_of_ours(image: Stage) -
     assert "torch" in packages
     for name in ("pytest", "mypy", "label-studio-sdk"):
         assert name not in packages
+    script = (
+        "import torch, worker; from importlib.util import cache_from_source; "
+        "print(*(open(cache_from_source(one.__file__)).name for one in (torch, worker)))"
+    )
+    assert "worker/__pycache__" in container.run(["python", "-c", script])
 
 
 def test_its_user_can_write_nowhere(image: Stage) -> None:

@@ -176,6 +176,8 @@ class ProjectWork:
                 images = find_click_images(client.find_tasks(project_id, ids), config)
                 queued += self._warm_start.order(account, images)
                 seen += len(ids)
+                if len(ids) < len(page.tasks):
+                    break  # no room for the rest of the page, whoever makes room meanwhile
         finally:
             client.close()
         return {

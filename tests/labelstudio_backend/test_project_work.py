@@ -7,7 +7,13 @@ from pydantic import SecretStr
 from redis import Redis
 
 from core import Predictor
-from labelstudio_backend import BackendSettings, Projects, ProjectWork, warm_start
+from labelstudio_backend import (
+    BackendSettings,
+    Projects,
+    ProjectWork,
+    project_work,
+    warm_start,
+)
 from labelstudio_backend.errors import LabelStudioUnknown
 from labelstudio_backend.projects import ProjectSetup
 from labelstudio_backend.settings import Prelabel
@@ -67,18 +73,32 @@ def test_while_redis_is_away_nothing_learned_is_known_and_no_run_starts(
         work.label_tasks(PROJECT, [1], work.find_account(1))
 
 
-def test_warming_ends_with_the_last_page_though_workers_make_room(
+def test_warming_skips_no_task_though_workers_make_room_meanwhile(
     redis: Redis,
     predictor: Predictor,
     studio: LabelStudioStandIn,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # A queue of a thousand jobs takes long to fill.
+    # A queue of a thousand jobs takes long to fill, and pages of a hundred tasks to list.
     monkeypatch.setattr(warm_start, "MAX_WAITING", 2)
+    monkeypatch.setattr(project_work, "_PAGE_TASKS", 2)
     work = make_work(redis, predictor, studio)
     account = work.find_account(1)
     redis.rpush(f"rq:queue:{PREFETCH}", "somebody else's")
     studio.do_after_next("GET /api/tasks", lambda: redis.delete(f"rq:queue:{PREFETCH}"))
     warmed = work.warm_project(1, account, None)
     assert warmed == {"project": 1, "queued": 1, "already_warm_or_queued": 0, "total": 3}
-    assert count_waiting_jobs(redis)[PREFETCH] == 1
+    assert count_waiting_jobs(redis)[PREFETCH] == 1, "the second task has its turn when asked again"
+
+
+def test_warming_ends_where_tasks_were_deleted_meanwhile(
+    redis: Redis,
+    predictor: Predictor,
+    studio: LabelStudioStandIn,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Pages of a hundred tasks take long to list.
+    monkeypatch.setattr(project_work, "_PAGE_TASKS", 2)
+    work = make_work(redis, predictor, studio)
+    studio.do_after_next("GET /api/tasks", lambda: studio.delete_task(3))
+    assert work.warm_project(1, work.find_account(1), None)["queued"] == 2

@@ -45,10 +45,19 @@ def connect_backend(url: str) -> BackendClient:
     Raises:
         OptionInvalid: the URL is none, or half a login is set.
     """
+    return BackendClient(url, find_login())
+
+
+def find_login() -> tuple[str, str] | None:
+    """User and password of the backend, from the environment.
+
+    Raises:
+        OptionInvalid: half a login is set.
+    """
     user, password = os.environ.get("BASIC_AUTH_USER"), os.environ.get("BASIC_AUTH_PASS")
     if bool(user) != bool(password):
         raise OptionInvalid("set both BASIC_AUTH_USER and BASIC_AUTH_PASS, or neither")
-    return BackendClient(url, (user, password) if user and password else None)
+    return (user, password) if user and password else None
 
 
 def label_studio_fields(url: str | None, token: str | None) -> dict[str, str | None]:

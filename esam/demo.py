@@ -17,6 +17,7 @@ from rich.table import Table
 
 from core import draw_overlay, find_checkpoint, read_image
 
+from .backend_options import find_login
 from .demo_photos import DEMO_PROMPTS, LABEL, DemoPrompt, photo_host, photo_path, upload_path
 from .errors import EsamError
 from .model_options import ModelOption, WeightsOption, say_which_model
@@ -59,7 +60,10 @@ def demo(
     """
     checkpoint = find_checkpoint(model, weights)
     say_which_model(checkpoint.spec.name, is_default=model is None)
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EsamError(f"cannot write to {out}: {error.strerror}") from error
     token = secrets.token_hex(20)
     with photo_host(token) as host_url:
         environment = {
@@ -73,7 +77,11 @@ def demo(
             port=0, host="127.0.0.1", environment=environment, log_folder=out / "logs"
         )
         typer.echo("Starting Redis, a worker and the backend ...")
-        with Stack(config) as stack, httpx.Client(base_url=stack.url, timeout=100) as client:
+        login = find_login()
+        with (
+            Stack(config) as stack,
+            httpx.Client(base_url=stack.url, auth=login, timeout=100) as client,
+        ):
             version = _connect(client, host_url, token)
             typer.echo(f"Backend {stack.url} answers with {version}. Asking for masks ...")
             answers = _ask_all(client)

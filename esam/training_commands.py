@@ -115,7 +115,7 @@ def evaluate_command(
                 photos_folder=photos,
                 on_progress=lambda done, total: progress.update(row, completed=done, total=total),
             )
-        except FileNotFoundError as error:
+        except (FileNotFoundError, ValueError) as error:
             raise EsamError(str(error)) from error
     if as_json:
         sys.stdout.write(_as_json(report, predictor.model_version) + "\n")

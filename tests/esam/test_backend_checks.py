@@ -32,11 +32,12 @@ def make_worker(name: str, **changes: object) -> Json:
 
 
 def test_a_backend_that_is_well_has_only_good_lines(backend: BackendStandIn) -> None:
-    workers = [make_worker("w1"), make_worker("w2", device="cpu")]
+    older = make_worker("w3", embedding_identity=None)  # from before it was said
+    workers = [make_worker("w1"), make_worker("w2", device="cpu"), older]
     backend.say("GET /status", make_status(workers=workers))
     found = examine(backend.url)
     assert all(line.startswith("✓ ") for line in found.lines.values()), found.lines
-    assert "2 alive: w1 on cuda:0, w2 on cpu" in found["workers"]
+    assert "3 alive: w1 on cuda:0, w2 on cpu, w3 on cuda:0" in found["workers"]
     assert "volatile-lru, 1,024 MiB at most" in found["Redis memory"]
 
 
@@ -74,6 +75,12 @@ def test_a_backend_that_is_well_has_only_good_lines(backend: BackendStandIn) -> 
             "workers",
             "✗",
             "w9 has",
+        ),
+        (
+            {"workers": [make_worker("w9", model_version="vitt-1", embedding_identity=None)]},
+            "workers",
+            "✗",
+            "w9 has vitt-1",
         ),
         ({"label_studio_url": None}, "the backend's Label Studio", "!", "LABEL_STUDIO_URL"),
         ({"has_label_studio_token": False}, "the backend's Label Studio", "!", "but no token"),

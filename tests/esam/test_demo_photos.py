@@ -2,11 +2,15 @@
 
 import socket
 import struct
+import sys
+from pathlib import Path
 
 import httpx
 import pytest
 
-from esam.demo_photos import DEMO_PROMPTS, photo_host, photo_path, upload_path
+from esam.demo_photos import DEMO_PROMPTS, find_samples, photo_host, photo_path, upload_path
+
+from .command_line import esam
 
 PHOTO = DEMO_PROMPTS[0].photo
 
@@ -33,3 +37,13 @@ def test_who_hangs_up_before_the_photo_is_sent_causes_no_traceback(
                 caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 caller.sendall(request.encode())
     assert capfd.readouterr().err == ""
+
+
+def test_without_scikit_image_there_are_no_samples_and_the_demo_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert find_samples()
+    monkeypatch.setitem(sys.modules, "skimage", None)  # how Python notes what is not there
+    assert find_samples() == ()
+    assert esam("demo", "--out", tmp_path, "--model", "nano") == 1
+    assert "pip install scikit-image" in capsys.readouterr().err

@@ -1,6 +1,9 @@
 """The backend is up before it is loaded."""
 
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -102,3 +105,42 @@ def test_a_server_that_stops_while_nobody_waits_logs_no_error(
     thread.join(30)
     assert not thread.is_alive()
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+_ENDLESS = """
+import asyncio, sys
+from esam.early_server import LoadedApp, serve_early
+
+async def answer(scope, receive, send):
+    if scope["path"] == "/health":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"begun", "more_body": True})
+    await asyncio.Event().wait()
+
+serve_early(lambda: LoadedApp(answer, 0.1), "127.0.0.1", int(sys.argv[1]))
+"""
+
+
+def test_an_answer_that_is_begun_when_the_time_is_over_is_cut_and_nothing_put_behind_it() -> None:
+    port = free_port()
+    command = [sys.executable, "-c", _ENDLESS, str(port)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            assert ask(f"http://127.0.0.1:{port}/health").is_success
+            with socket.create_connection(("127.0.0.1", port)) as caller:
+                caller.sendall(b"GET /answer HTTP/1.1\r\nHost: here\r\n\r\n")
+                answer = caller.makefile("rb")
+                assert b"200" in answer.readline()
+                while answer.readline().strip():
+                    pass  # its headers
+                assert (answer.readline(), answer.readline()) == (b"5\r\n", b"begun\r\n")
+                server.send_signal(signal.SIGTERM)
+                assert answer.read() == b"", "neither more of it nor its end"
+            _, said = server.communicate(timeout=30)
+        finally:
+            server.kill()
+    assert "not answered before the end" not in said
+    assert server.returncode == -signal.SIGTERM

@@ -162,6 +162,28 @@ def test_what_cannot_be_written_is_said_with_its_task_and_the_rest_is_there(
     assert len(list(tmp_path.rglob("*.jpg"))) == 2, "no image without its labels"
 
 
+def test_people_are_told_of_each_task_that_could_not_be_written(
+    studio: LabelStudioStandIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, mixed = studio.add_tasks([{"image": f"https://host/{n}.jpg"} for n in range(2)])
+    annotate(studio, good, make_brush(DISC))
+    annotate(studio, mixed, make_brush(DISC), make_brush(np.ones((30, 40), bool), id="b"))
+    assert export(tmp_path / "set") == 1
+    out, err = capsys.readouterr()
+    assert f"task {mixed}: its regions are of images of 120×90 and 40×30 pixels\n" in err
+    assert "1 objects on 1 images; of 2 tasks 0 have nothing drawn, 1 failed\n" in out
+
+
+def test_a_folder_that_goes_away_meanwhile_is_told(
+    studio: LabelStudioStandIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (task,) = studio.add_tasks([{"image": "https://host/dog.jpg"}])
+    annotate(studio, task, make_brush(DISC))
+    studio.do_after_next("GET /api/tasks", (tmp_path / "set").rmdir)
+    assert export(tmp_path / "set") == 1
+    assert "esam: cannot write the dataset: [Errno 2] No such file" in capsys.readouterr().err
+
+
 def test_a_photo_that_a_camera_turned_is_exported_as_it_was_drawn_on(
     studio: LabelStudioStandIn, tmp_path: Path
 ) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import Prompt, load_predictor, read_image
+from core import Checkpoint, OnnxExport, Prompt, load_predictor, read_image
+from esam import export_onnx_command
 from esam.demo_photos import photo_path
 
 from .command_line import esam
@@ -50,3 +51,23 @@ def test_a_folder_that_cannot_be_made_is_named(
     (tmp_path / "file").touch()
     assert esam("export-onnx", "--model", "nano", "--out", tmp_path / "file" / "x") == 1
     assert "cannot write to" in capsys.readouterr().err
+
+
+def test_people_are_told_of_each_file_how_large_and_how_exact_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def write(_: Checkpoint, folder: Path) -> OnnxExport:
+        encoder, decoder = folder / "nano_encoder.onnx", folder / "nano_decoder.onnx"
+        encoder.write_bytes(bytes(3 * 2**20))
+        decoder.write_bytes(bytes(2**19))
+        return OnnxExport(encoder, decoder, 1.25e-6, 5e-7)
+
+    # A real export takes half a minute; the test above makes one.
+    monkeypatch.setattr(export_onnx_command, "write_onnx", write)
+    assert esam("export-onnx", "--model", "nano", "--out", tmp_path) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"wrote {tmp_path}/nano_encoder.onnx (3.0 MiB): the encoder, within 1e-06 of the model's "
+        "numbers",
+        f"wrote {tmp_path}/nano_decoder.onnx (0.5 MiB): the decoder, within 5e-07 of the model's "
+        "numbers",
+    ]

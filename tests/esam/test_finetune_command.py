@@ -91,14 +91,34 @@ def test_what_is_not_better_changes_nothing_and_is_not_done(
     backend: BackendStandIn, capsys: Capture
 ) -> None:
     report = make_report(
-        model_version=None, is_better=False, reason="mean IoU changes by +0.001", pictures=[]
-    )
+        model_version=None, is_better=False, reason="mean IoU changes by +0.001", pictures=[],
+        empty_masks=1234,
+    )  # fmt: skip
     backend.say("POST /runs", (201, make_ended(report=report)))
     backend.say("GET /runs/3f2a", make_ended(report=report))
     assert esam("finetune", "--project", 3) == 1
     out = capsys.readouterr().out
     assert f"Not better: mean IoU changes by +0.001. Project 3 goes on with {MODEL_VERSION}" in out
+    assert "1,234 masks without a pixel were left out.\n" in out
     assert "rollback" not in out
+
+
+def test_a_run_that_is_not_waited_for_is_started_and_the_way_to_watch_it_said(
+    backend: BackendStandIn, capsys: Capture
+) -> None:
+    backend.say("POST /runs", (201, make_run(kind="learning", prompts=None, state="planning")))
+    assert esam("finetune", "--project", 3, "--no-wait") == 0
+    assert "watch it: esam runs watch 3f2a\n" in capsys.readouterr().out
+    assert [f"{method} {path}" for method, path, _ in backend.calls] == ["POST /runs"]
+
+
+def test_what_a_run_learned_is_shown_later(backend: BackendStandIn, capsys: Capture) -> None:
+    backend.say("GET /runs/3f2a", make_ended())
+    backend.say("GET /runs/3f2a/failures", NO_FAILURES)
+    assert esam("runs", "show", "3f2a") == 0
+    out = capsys.readouterr().out
+    assert "200 accepted masks on 40 images. Mean IoU on the 40 masks of 8 images" in out
+    assert ["1", "click", "0.250", "0.750", "+0.500"] in [line.split() for line in out.splitlines()]
 
 
 def test_a_run_that_stopped_says_why(backend: BackendStandIn, capsys: Capture) -> None:
@@ -134,18 +154,21 @@ def test_pictures_of_a_run_are_fetched_later_and_stay_in_their_folder(
     assert esam("runs", "pictures", "3f2a", "--out", tmp_path / "in") == 0
     assert (tmp_path / "in" / "evil.jpg").exists()
     assert not (tmp_path / "evil.jpg").exists()
+    assert esam("runs", "pictures", "3f2a", "--out", tmp_path / "in" / "evil.jpg") == 1
+    assert f"cannot write to {tmp_path}/in/evil.jpg: File exists" in capsys.readouterr().err
     backend.say("GET /runs/3f2a", make_run())
     assert esam("runs", "pictures", "3f2a", "--out", tmp_path / "in") == 1
     assert "has no pictures" in capsys.readouterr().err
 
 
 def make_models() -> dict[str, Any]:
-    common = {"size_bytes": 1, "label_studio_url": "", "images": 40, "figures": FIGURES}
+    common = {"size_bytes": 1, "label_studio_url": "", "images": 40}
     return {
         "base": MODEL_VERSION,
         "models": [
             {
                 **common,
+                "figures": FIGURES,
                 "model_version": LEARNED,
                 "is_usable": True,
                 "project_key": "3.1795393297",
@@ -156,6 +179,7 @@ def make_models() -> dict[str, Any]:
             },
             {
                 **common,
+                "figures": FIGURES[:1],
                 "model_version": "efficientsam-vitt-1-2",
                 "is_usable": False,
                 "project_key": "33.1795393297",
@@ -179,6 +203,8 @@ def test_what_was_learned_is_listed_with_its_worth_and_its_users(
     assert mine.split()[1:4] == ["0.250", "0.750", "+0.500"]
     assert "3 Dogs [old]" in mine
     assert "project 3" in mine
+    (other,) = [line.split() for line in out.splitlines() if "not usable" in line]
+    assert other[:4] == ["efficientsam-vitt-1-2", "30", "33", "Cells"], "one click is not measured"
     assert "not usable: other weights are loaded" in out
     assert esam("models", "list", "--project", 3, "--json") == 0
     facts = json.loads(capsys.readouterr().out)

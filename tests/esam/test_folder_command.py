@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from core import Prompt, decode_closely, draw_grid, load_predictor
 from esam import folder_command
 from tests.core.lively_model import save_lively_model
 
@@ -77,6 +78,41 @@ def test_an_image_that_cannot_be_read_costs_no_other_its_place(
     assert "3 of 4 images" in said.out
     assert "broken.jpg" in said.err
     assert sheet.exists()
+
+
+def test_a_folder_of_which_no_image_can_be_read_has_no_sheet(
+    weights: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    folder, sheet = tmp_path / "photos", tmp_path / "sheet.png"
+    folder.mkdir()
+    (folder / "broken.jpg").write_bytes(b"no image at all")
+    assert predict(folder, weights, "--everything", "--out", sheet) == 1
+    assert capsys.readouterr().out == "0 of 1 images\n"
+    assert not sheet.exists()
+
+
+def test_of_many_masks_the_caption_has_the_lowest_and_the_highest_score(
+    folder: Path, weights: Path, photo_like: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    found = [[50, 30, 110, 90], [10, 10, 40, 40], [90, 60, 150, 110], [0, 0, 159, 119]]
+    boxes, sheet = tmp_path / "boxes.csv", tmp_path / "sheet.png"
+    rows = [f"b.png,Dog,{','.join(map(str, box))}" for box in found]
+    boxes.write_text("\n".join(["image,label,x0,y0,x1,y1", *rows, ""]))
+    assert predict(folder, weights, "--boxes", boxes, "--out", sheet) == 0
+    predictor = load_predictor("nano", weights)
+    prompts = [Prompt(box=box) for box in found]
+    answers = decode_closely(
+        predictor,
+        predictor.encode(photo_like),
+        prompts,
+        lambda tile: predictor.encode(tile.crop(photo_like)),
+    )
+    low, *_, high = sorted(f"{answer.score:.2f}" for answer in answers)
+    assert low < high
+    caption = f"b.png: 4 masks, scores {low} to {high}"
+    expected = np.asarray(draw_grid([Image.new("RGB", (160, 120))], [caption], 6))
+    with Image.open(sheet) as picture:
+        np.testing.assert_array_equal(np.asarray(picture)[126:], expected[126:])
 
 
 def test_many_images_are_several_sheets(

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from esam.box_file import TaskBox, read_box_file
+from esam.coco_boxes import read_coco_boxes
+from esam.errors import BoxFileInvalid
 
 from .command_line import esam
 
@@ -85,3 +87,8 @@ def test_a_file_that_is_not_there_is_named(
 ) -> None:
     assert esam("import-coco", tmp_path / "none.json", "--out", tmp_path / "boxes.csv") == 2
     assert "none.json' does not exist" in capsys.readouterr().err
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BoxFileInvalid, match=f"cannot read {tmp_path}: Is a directory"):
+        read_coco_boxes(tmp_path)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from core import CheckpointError
+from esam import installation_checks
 from esam.findings import Problem
 from esam.installation_checks import check_versions, check_weights, is_pair
 
@@ -40,6 +41,17 @@ def test_releases_that_do_not_belong_together_are_told_although_they_load(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(Problem, match=r"torchvision 0\.20\.0.*not of one release"):
         check_versions()
+
+
+def test_libraries_whose_import_does_not_end_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "torch.py").write_text("import time\ntime.sleep(100)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(installation_checks, "_TIMEOUT_S", 0.2)
+    with pytest.raises(Problem, match="importing them takes more than") as told:
+        check_versions()
+    assert "make install" in told.value.remedy
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,11 @@ def test_a_label_config_that_does_not_serve_is_told(
             "✗",
             "BACKEND is error (timeout)",
         ),
+        (
+            [make_model("http://ls:port", state="DI", readable_state="Disconnected")],
+            "✗",
+            "this machine is http://host.docker.internal:9090",
+        ),
         ([make_model("http://backend:9090")], "!", "is that the backend at BACKEND"),
         (
             [make_model("http://elsewhere:1", is_interactive=False), make_model("BACKEND/")],

@@ -2,6 +2,7 @@
 
 import http.server
 import signal
+import sys
 import threading
 from pathlib import Path
 
@@ -21,6 +22,27 @@ def test_a_backend_that_runs_is_taken_and_its_page_named(
     port = httpx.URL(backend.url).port
     assert esam("play", "--port", port or 0, "--no-open") == 0
     assert f"http://localhost:{port}/play" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("screen", "is_opened"),
+    [({"DISPLAY": ":0"}, True), ({"WAYLAND_DISPLAY": "wayland-0"}, True), ({}, False)],
+)
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is always a screen")
+def test_the_page_is_opened_where_there_is_a_screen(
+    backend: BackendStandIn, monkeypatch: pytest.MonkeyPatch, screen: dict[str, str],
+    is_opened: bool,
+) -> None:  # fmt: skip
+    backend.say("GET /health", {"status": "UP", "model_class": "EfficientSAM"})
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in screen.items():
+        monkeypatch.setenv(name, value)
+    opened: list[str] = []
+    # The environment names the browser once a process, and a new process takes seconds.
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    assert esam("play", "--port", backend.port) == 0
+    assert opened == ([f"http://localhost:{backend.port}/play"] if is_opened else [])
 
 
 def test_a_port_that_somebody_else_has_is_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -92,6 +92,16 @@ def test_the_choices_of_prompts_are_those_of_the_service() -> None:
     assert [choice.value for choice in PromptSource] == [p.value for p in ServicePromptSource]
 
 
+def test_columns_that_are_not_used_are_said(
+    backend: BackendStandIn, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    boxes = tmp_path / "boxes.csv"
+    boxes.write_text("task,x0,y0,x1,y1,score,source\n7,1,2,30,40,0.9,yolo\n")
+    backend.say("POST /runs", (201, make_run()))
+    assert esam("prelabel", "--project", 3, "--boxes", boxes, "--no-wait") == 0
+    assert capsys.readouterr().err == f"{boxes}: not used: 'score', 'source'\n"
+
+
 def test_a_view_of_the_data_manager_can_be_named(backend: BackendStandIn) -> None:
     backend.say("POST /runs", (201, make_run()))
     assert esam("prelabel", "--project", 3, "--view", 9, "--no-wait") == 0
@@ -212,6 +222,17 @@ def test_a_backend_that_stays_away_is_given_up_with_the_way_back() -> None:
     assert len(told) > 100
 
 
+def test_who_watched_a_backend_that_stays_away_is_told_that_the_run_is_kept(
+    backend: BackendStandIn, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("esam.polling._PATIENCE_S", -1.0)  # else it is ten minutes
+    backend.say("GET /runs/3f2a", make_run(), None)
+    assert esam("runs", "watch", "3f2a") == 1
+    err = capsys.readouterr().err
+    assert "broke off GET /runs/3f2a" in err
+    assert "The run 3f2a is kept; go on watching: esam runs watch 3f2a\n" in err
+
+
 def test_a_refusal_while_watching_ends_it_with_the_reason(
     backend: BackendStandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -282,6 +303,7 @@ def test_in_a_terminal_a_bar_shows_done_failed_rate_and_time_left(backend: Backe
         (("warm", "--project", "3", "--token", "abc"), "no URL that it belongs to"),
         (("prelabel", "--project", "3", "--url", "ls:8080"), "--url must be a URL"),
         (("status", "--backend-url", "localhost:9090"), "--backend-url must be a URL"),
+        (("status", "--backend-url", "http://here:port"), "--backend-url must be a URL"),
         (
             ("status", "--backend-url", "http://me:secret@here"),
             "--backend-url must not hold a login",

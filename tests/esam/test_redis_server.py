@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from esam.errors import StackError
-from esam.redis_server import PrivateRedis
+from esam.redis_server import PrivateRedis, find_redis_server
 from worker import connect_redis
 
 
@@ -47,3 +47,21 @@ def test_a_redis_that_does_not_start_shows_its_log_and_leaves_nothing() -> None:
         server.start()
     with pytest.raises(StackError, match="not running"):
         _ = server.url
+
+
+def test_a_redis_that_was_never_started_has_no_process_and_is_not_revived() -> None:
+    server = PrivateRedis()
+    with pytest.raises(StackError, match="not running"):
+        _ = server.pid
+    with pytest.raises(StackError, match="never started"):
+        server.revive()
+    assert not server.is_running
+
+
+def test_the_redis_of_the_machine_is_preferred(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = tmp_path / "redis-server"
+    installed.symlink_to(find_redis_server())
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert find_redis_server() == str(installed)

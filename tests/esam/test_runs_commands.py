@@ -44,14 +44,15 @@ def test_cancel_says_how_far_it_came(
 
 
 def test_runs_are_listed_whole(backend: BackendStandIn, capsys: pytest.CaptureFixture[str]) -> None:
-    runs = {"runs": [make_run(done=1234, total=10_000), make_run(id="1b", state="stopped")]}
+    second = make_run(id="1b", state="stopped", created_at="long ago")
+    runs = {"runs": [make_run(done=1234, total=10_000), second]}
     backend.say("GET /runs", runs)
     assert esam("runs", "list") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].split()[0] == "3f2a"
     assert "3 Dogs [old]" in lines[1]
     assert "1,234  10,000" in lines[1]
-    assert "stopped" in lines[2]
+    assert "stopped  long ago" in lines[2], "a time that is none stays as it is"
     assert esam("runs", "list", "--json") == 0
     assert json.loads(capsys.readouterr().out) == runs
 

@@ -41,6 +41,8 @@ def wait_for_answer(page: Page, prompts: int) -> None:
     """Until the answer to what is drawn is there."""
     expect(page.locator(".point, .box")).to_have_count(prompts)
     expect(page.locator("#stage.busy")).to_have_count(0)
+    error = page.locator("#error")
+    assert not error.is_visible(), error.inner_text()
     expect(page.locator("#score")).not_to_have_text("–")
 
 

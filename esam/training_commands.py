@@ -47,6 +47,9 @@ def train_command(
         Path | None,
         typer.Option("--start", help="Weights that a new run begins with, not nothing learned."),
     ] = None,
+    start_share: Annotated[
+        float, typer.Option(help="Share of --start in the weights that are written.", min=0, max=1)
+    ] = 0.0,
     is_compiled: Annotated[
         bool,
         typer.Option(
@@ -62,6 +65,8 @@ def train_command(
     """
     if minutes and steps:
         raise typer.BadParameter("give --minutes or --steps, not both")
+    if start_share and not start_weights:
+        raise typer.BadParameter("--start-share needs --start")
     if is_compiled and not shutil.which(os.environ.get("CXX", "g++")):
         raise typer.BadParameter("--compile needs a C++ compiler: install g++, or leave it out")
     length = None if steps else (minutes or 90.0)
@@ -74,6 +79,7 @@ def train_command(
         makers=makers,
         device=device,
         start_weights=start_weights,
+        start_share=start_share,
         is_compiled=is_compiled,
     )
     with TrainingDisplay() as display:

@@ -114,12 +114,13 @@ class Trainer:
             self._decoder.compile()
             self._prepare = torch.compile(self._decoder.prepare)
             self._candidate_loss = torch.compile(candidate_loss)
+        self._start = {name: value.clone() for name, value in self.model.state_dict().items()}
         # The frequencies are saved with a checkpoint: nothing asks them to stay as they were drawn.
         frequencies = self.model.prompt_encoder.pe_layer.positional_encoding_gaussian_matrix
         frequencies.requires_grad_()
         self.optimizer = MuonAndAdamW(self.learners, [frequencies], config.weight_decay)
         self.state = load_state(config.folder, self.learners, self.optimizer) or RunState(
-            0, 0.0, {name: value.clone() for name, value in self.model.state_dict().items()}
+            0, 0.0, {name: value.clone() for name, value in self._start.items()}
         )
         self.state.average = {n: v.to(self.device) for n, v in self.state.average.items()}
         self.recipe = BatchRecipe(
@@ -154,7 +155,10 @@ class Trainer:
         """Write the state to resume from and the weights; returns the weights' path."""
         save_state(self.config.folder, self.state, self.learners, self.optimizer)
         averaged = build_model(MODELS[self.config.model].architecture)
-        averaged.load_state_dict(self.state.average)
+        share = self.config.start_share
+        averaged.load_state_dict(
+            {name: mean.lerp(self._start[name], share) for name, mean in self.state.average.items()}
+        )
         path = self.config.folder / f"{self.config.model}.safetensors"
         replace_file(path, lambda part: save_checkpoint(averaged, part, dtype=torch.float16))
         _LOG.info("saved step=%d trained_s=%.0f", self.state.step, self.state.trained_s)

@@ -13,7 +13,7 @@ from training.prompts import bounding_box
 from training.scenes import MIN_VISIBLE_PX, Scene
 from training.textures import FloatArray, UInt8Array
 
-_NEARER_SHARE = 0.35
+_NEARER_SHARE = 0.5
 _MOVING_SHARE = 0.15
 
 

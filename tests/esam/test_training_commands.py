@@ -34,6 +34,7 @@ def test_what_was_trained_is_a_checkpoint_and_how_to_measure_it_is_said(
     ("options", "message"),
     [
         (("--minutes", "1", "--steps", "1"), "give --minutes or --steps, not both"),
+        (("--start-share", "0.5"), "--start-share needs --start"),
         (("--compile",), "--compile needs a C++ compiler: install g++, or leave it out"),
     ],
 )

@@ -62,6 +62,18 @@ def test_a_run_can_begin_with_the_weights_of_another(tmp_path: Path) -> None:
     assert second.model.training
 
 
+def test_what_is_written_can_lie_between_the_start_and_what_was_learned(tmp_path: Path) -> None:
+    weights = _advance(Trainer(_config(tmp_path / "first")), 1).save()
+    config = replace(_config(tmp_path / "second"), start_weights=weights, start_share=0.25)
+    trainer = _advance(Trainer(config), 1)
+    start, written = load_file(weights), load_file(trainer.save())
+    for name, mean in trainer.state.average.items():
+        expected = 0.75 * mean + 0.25 * start[name].float()
+        torch.testing.assert_close(written[name].float(), expected, atol=1e-3, rtol=1e-3, msg=name)
+    with pytest.raises(ValueError, match="needs start weights"):
+        replace(_config(tmp_path), start_share=0.25)
+
+
 @pytest.mark.parametrize("part", ["model", "optimizer"])
 def test_a_run_of_another_network_or_optimizer_is_refused_in_words(
     tmp_path: Path, part: str

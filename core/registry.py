@@ -73,6 +73,8 @@ class Architecture:
             models were trained without; a model of small input needs it.
         has_negative_points: whether it was trained with points outside the object; the published
             models were not.
+        max_enlargement: how many times larger than its own pixels a part of an image may be shown
+            to it (``tiles``), as far as its training enlarged them; the published models' did not.
     """
 
     image_size: int
@@ -81,6 +83,7 @@ class Architecture:
     decoder_mlp_width: int
     is_antialiased: bool = False
     has_negative_points: bool = False
+    max_enlargement: float = 1.0
 
     @property
     def grid(self) -> int:
@@ -174,10 +177,11 @@ _ROWS = (
             decoder_mlp_width=512,
             is_antialiased=True,
             has_negative_points=True,
+            max_enlargement=2.0,
         ),
         filename="nano.safetensors",
         licence="Apache-2.0",
-        sha256="1715882783a92f85ff93376fe185644b475ec16fbecaad6bfb04db2f3d76e84c",
+        sha256="e5c9c89c8e0219426aab53990404ed90429d8b2ed11bad626718123c8670186c",
         is_bounded_by_box=True,
         automatic_masks=AutomaticMaskConfig(
             min_predicted_iou=0.45,

@@ -32,6 +32,15 @@ def test_an_image_of_the_size_of_the_models_input_has_no_tiles() -> None:
     assert find_tile(around(100, 100, 20), (700, 1072), NANO) is not None
 
 
+def test_a_model_that_learned_from_enlarged_parts_is_shown_them_enlarged() -> None:
+    size_px = NANO.image_size
+    tile = find_tile(around(100, 100, 20), (size_px, size_px), NANO)
+    assert tile is not None
+    assert tile.longest_px == size_px / NANO.max_enlargement
+    size_px = VITT.image_size
+    assert find_tile(around(400, 400, 80), (size_px, size_px), VITT) is None
+
+
 def test_neighbours_of_one_size_share_a_tile() -> None:
     tiles = {find_tile(around(3000 + 5 * i, 2000, 60), PHOTO_HW, VITT) for i in range(10)}
     assert len(tiles) == 1
@@ -56,7 +65,7 @@ def test_a_tile_lies_on_the_image_and_holds_the_object(
 
 
 def test_a_very_wide_image_has_square_tiles_as_high_as_it_is() -> None:
-    tile = find_tile(around(12_000, 100, 50), (300, 20_000), NANO)
+    tile = find_tile(around(12_000, 100, 200), (300, 20_000), NANO)
     assert tile is not None
     assert (tile.y0_px, tile.height_px) == (0, min(300, tile.width_px))
 

@@ -3,18 +3,20 @@
 import os
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from core import Prompt, decode_closely, load_predictor, read_image
+from core import load_predictor, read_image
 from esam.demo_photos import photo_path
 
+from ..closer_look import predict_closely
 from ..running_stack import RunningStack
 from .label_studio import EXECUTABLE, LabelStudio
-from .play_page import Mask, PredictCup
+from .play_page import PredictCup
 
 # An encode on a busy machine takes longer than the five seconds that Playwright waits by itself.
 expect.set_options(timeout=30_000)
@@ -58,16 +60,7 @@ def play_stack() -> Iterator[RunningStack]:
 def predict_cup() -> PredictCup:
     """What core says of the page's photo."""
     predictor = load_predictor("nano")
-    rgb = read_image(photo_path("coffee.png"))
-    embedding = predictor.encode(rgb)
-
-    def predict(prompt: Prompt) -> Mask:
-        (found,) = decode_closely(
-            predictor, embedding, [prompt], lambda tile: predictor.encode(tile.crop(rgb))
-        )
-        return found.draw()
-
-    return predict
+    return partial(predict_closely, predictor, read_image(photo_path("coffee.png")))
 
 
 @pytest.fixture(scope="session")

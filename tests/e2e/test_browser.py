@@ -8,8 +8,9 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Page, Request
 
-from core import Prompt, decode_closely, load_predictor, read_image
+from core import Prompt, load_predictor, read_image
 
+from ..closer_look import predict_closely
 from ..running_stack import RunningStack
 from .annotator_page import BOXES, POINTS, canvas_place, choose_smart_tool, open_task
 from .label_studio import LABEL_CONFIG, LabelStudio
@@ -87,16 +88,9 @@ def test_a_second_click_refines_the_mask_as_core_does(
     page.wait_for_timeout(500)  # as above
     page.screenshot(path=OUTPUT / "second_click.png")
     predictor = load_predictor("nano")
-    image = read_image(photo)
-    embedding = predictor.encode(image)
     for mask, points in ((first, places[:1]), (second, places)):
-        (expected,) = decode_closely(
-            predictor,
-            embedding,
-            [Prompt(points=points)],
-            lambda tile: predictor.encode(tile.crop(image)),
-        )
-        assert iou(mask, expected.draw()) > 0.98
+        expected = predict_closely(predictor, read_image(photo), Prompt(points=points))
+        assert iou(mask, expected) > 0.98
     assert second[250, 200]
     assert iou(first, second) < 1.0
 

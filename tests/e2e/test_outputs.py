@@ -9,6 +9,7 @@ from playwright.sync_api import Page
 
 from core import load_predictor, read_image
 
+from ..closer_look import predict_closely
 from ..labelstudio_backend.outputs.drawn_masks import Mask, as_drawn, iou, read_mask
 from ..labelstudio_backend.outputs.label_configs import CONFIGS
 from ..running_stack import RunningStack
@@ -21,8 +22,7 @@ from .test_api import PROMPTS, smart_region
 @pytest.fixture(scope="module")
 def clicked(photo: Path) -> Mask:
     """The mask that core gives for the click."""
-    predictor = load_predictor("nano")
-    return predictor.decode(predictor.encode(read_image(photo)), PROMPTS["click"]).mask
+    return predict_closely(load_predictor("nano"), read_image(photo), PROMPTS["click"])
 
 
 def join_masks(regions: list[dict[str, Any]], kind: str) -> Mask:

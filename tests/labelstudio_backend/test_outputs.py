@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core import Predictor, Prompt, decode_closely
+from core import Predictor, Prompt
+from tests.closer_look import predict_closely
 
 from .answers import DOG, the_error, the_prediction
 from .conftest import Backend, RunBackend
@@ -28,11 +29,7 @@ def backend(run_backend: RunBackend, lively: Predictor, host: Host, png: bytes) 
 @pytest.fixture(scope="module")
 def clicked(lively: Predictor, photo_like: NDArray[np.uint8]) -> Mask:
     """The mask of the click in the middle."""
-    (answer,) = decode_closely(
-        lively, lively.encode(photo_like), [Prompt(points=[[80, 60]])],
-        lambda tile: lively.encode(tile.crop(photo_like)),
-    )  # fmt: skip
-    return answer.draw()
+    return predict_closely(lively, photo_like, Prompt(points=[[80, 60]]))
 
 
 def ask(backend: Backend, config: str, *regions: Json) -> list[dict[str, Any]]:

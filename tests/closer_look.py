@@ -1,0 +1,16 @@
+"""What core says of an image, with small things looked at in tiles, as the service answers."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core import Predictor, Prompt, decode_closely
+
+
+def predict_closely(
+    predictor: Predictor, rgb: NDArray[np.uint8], prompt: Prompt
+) -> NDArray[np.bool_]:
+    """The mask of one object in an (H, W, 3) image."""
+    (found,) = decode_closely(
+        predictor, predictor.encode(rgb), [prompt], lambda tile: predictor.encode(tile.crop(rgb))
+    )
+    return found.draw()

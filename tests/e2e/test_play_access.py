@@ -75,6 +75,13 @@ def slide(page: Page, *places: tuple[float, float]) -> None:
     session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
 
+def tap_tool(page: Page, name: str) -> None:
+    """Choose a tool; the browser makes a click of the tap some time later."""
+    button = page.get_by_role("button", name=name)
+    button.tap()
+    expect(button).to_have_attribute("aria-pressed", "true")
+
+
 def test_a_finger_does_everything_on_a_phone(
     play_stack: RunningStack, browser: Browser, predict_cup: PredictCup
 ) -> None:
@@ -92,15 +99,17 @@ def test_a_finger_does_everything_on_a_phone(
     assert iou(tapped, predict_cup(Prompt(points=[[290, 150]]))) > 0.9
     take_picture(page, "play_phone")
     page.get_by_role("button", name="Clear").tap()
-    page.get_by_role("button", name="Box").tap()
+    expect(page.locator(".point")).to_have_count(0)
+    tap_tool(page, "Box")
     x0, y0, x1, y1 = SAUCER
     slide(page, place(page, x0, y0), place(page, 279, 204), place(page, x1, y1))
     wait_for_answer(page, prompts=1)
     boxed = save_mask(page)
     assert iou(boxed, predict_cup(Prompt(box=SAUCER))) > 0.9
-    page.get_by_role("button", name="Remove").tap()
+    tap_tool(page, "Remove")
     page.touchscreen.tap(*place(page, *find_inner_pixel(boxed)))
     wait_for_answer(page, prompts=2)
+    expect(page.locator(".point.outside")).to_have_count(1)
     assert save_mask(page).sum() < boxed.sum()
     context.close()
 

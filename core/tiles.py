@@ -4,7 +4,7 @@ The encoder shrinks every image to one size, so a thing of 60 pixels in a photo 
 with less than a token. Where a prompt's object is that small, its surroundings are encoded as an
 image of their own. Tiles lie on a fixed grid, so that prompts near each other share one: at level n
 a tile is a square of the longer side divided by √2ⁿ, as far as it lies on the image, and one begins
-every third of it. The figures behind these numbers are in ADR 8.
+every half of it. The figures behind these numbers are in ADR 8.
 """
 
 import math
@@ -17,11 +17,8 @@ from .prompt import POSITIVE, Prompt
 from .registry import Architecture
 
 _LEVEL_RATIO = math.sqrt(2)
-_ROOM = 1.6
+_ROOM = 2.0
 """A tile is at least so many times as long and as high as the object in it."""
-
-_STEPS = 3
-"""Tiles begin at every third of a side: with ``_ROOM``, the nearest one holds all of the object."""
 
 _ENOUGH_TOKENS = 16
 """An object of more tokens of the encoder's grid is seen well enough in the whole image."""
@@ -111,7 +108,6 @@ def find_tile(
     side = math.ceil(longest_px / _LEVEL_RATIO**level)
     size = np.minimum(side, frame)
     centre = (extent[:2] + extent[2:]) / 2
-    step = side / _STEPS
-    start = np.round((centre - size / 2) / step) * step
+    start = np.round((centre - size / 2) / (side / 2)) * (side / 2)
     x0, y0 = np.clip(np.round(start), 0, frame - size).astype(int)
     return Tile(int(x0), int(y0), int(size[0]), int(size[1]))

@@ -125,6 +125,7 @@ def downsample(mask: npt.NDArray[np.bool_], size_px: int) -> npt.NDArray[np.uint
 def _fill_queue(recipe: BatchRecipe, step: int, stride: int, batches: Queue[Batch]) -> None:
     """Body of a batch-making process; ends when its parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the trainer, which stops us
+    batches.cancel_join_thread()  # nobody takes what a parent that is gone has left
     os.nice(_NICENESS)  # a step in hand goes first; it waits for a batch only when there is none
     parent = os.getppid()
     while os.getppid() == parent:

@@ -14,13 +14,14 @@ import pytest
 from training.batches import FIRST_HELD_OUT_SEED, BatchRecipe, BatchStream, downsample, make_batch
 
 ORPHANS = """
-import multiprocessing, os, signal
+import multiprocessing, os, signal, time
 from training.batches import BatchRecipe, BatchStream
 
 if __name__ == "__main__":
     with BatchStream(BatchRecipe(5, 1, 1, 256, 128), first_step=0) as stream:
         stream.take()
         print(multiprocessing.active_children()[0].pid, flush=True)
+        time.sleep(3)  # so that it has made all there is room for, and waits
         os.kill(os.getpid(), signal.SIGKILL)
 """
 RECIPE = BatchRecipe(seed=5, scenes=2, objects=3, image_px=256, truth_px=128)

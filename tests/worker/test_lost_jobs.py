@@ -134,12 +134,36 @@ def test_who_cannot_be_told_that_a_job_is_given_up_costs_no_other_job_its_turn(
 
     lost_jobs = LostJobs(queue, {work: fail_to_tell}, clock)
     jobs = [put(redis), put(redis)]
-    for _ in range(3):
-        for job in jobs:
-            kill_worker(redis, take(queue, job))
-        lost_jobs.take_back()
+    lose_all_lives(redis, queue, lost_jobs)
     assert all(job.id in queue.failed_job_registry for job in jobs)
     assert caplog.text.count("is given up, and that could not be told") == 2
+
+
+def test_a_job_that_is_gone_by_the_time_it_is_its_turn_is_left_alone(
+    redis: Redis, queue: Queue, clock: Clock
+) -> None:
+    jobs = {name: enqueue_job(redis, BATCH, work, (name,), timeout_s=9) for name in "ab"}
+    told: list[str] = []
+
+    def delete_the_other(name: str) -> None:
+        told.append(name)
+        (other,) = set(jobs) - {name}
+        redis.delete(jobs[other].key)
+
+    lose_all_lives(redis, queue, LostJobs(queue, {work: delete_the_other}, clock))
+    assert len(told) == 1
+    assert redis.keys("rq:job:*") == [jobs[told[0]].key.encode()]
+    assert queue.get_job_ids() == []
+
+
+def lose_all_lives(redis: Redis, queue: Queue, lost_jobs: LostJobs) -> None:
+    """Kill every worker that takes one of the jobs that wait, until they are given up."""
+    for _ in range(3):
+        for job_id in queue.get_job_ids():
+            job = queue.fetch_job(job_id)
+            assert job is not None
+            kill_worker(redis, take(queue, job))
+        lost_jobs.take_back()
 
 
 def test_a_job_that_was_deleted_while_its_worker_died_is_left_alone(

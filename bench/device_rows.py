@@ -16,7 +16,7 @@ from core import ImageEmbedding, Predictor, load_predictor, read_image
 from labelstudio_backend import encode_brush_rle
 
 from .measuring import Timing, summarise, time_once
-from .model_rows import SIZES_HW, SMOOTH_SEED, count_encoder_flops, make_prompt
+from .model_rows import SIZES_HW, count_encoder_flops, make_prompt
 from .photos import make_jpeg, make_photo
 from .report import Row
 from .smooth_model import make_smooth_weights
@@ -54,7 +54,7 @@ def measure_device(
         jpegs: how many go from bytes to RLE.
         matmul_side: of the square product that the chip's rate is measured with.
     """
-    weights = make_smooth_weights(folder, name, SMOOTH_SEED)
+    weights = make_smooth_weights(folder, name)
     exact = load_predictor(name, weights, str(device))
     for dtype in dtypes:
         predictor = load_predictor(name, weights, str(device), dtype)

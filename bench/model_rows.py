@@ -20,7 +20,6 @@ from .published import PublishedModel, resize_all
 from .report import Row
 from .smooth_model import make_smooth_weights
 
-SMOOTH_SEED = 2
 BOX_SHARE = (0.37, 0.33, 0.75, 0.99)
 """A prompt as people draw it: x0, y0, x1, y1 in shares of the image."""
 
@@ -31,7 +30,7 @@ _MATMUL_SIDE = 2048
 
 def measure_model(folder: Path, name: str) -> Iterator[Row]:
     """Rows of one model, with weights whose masks are smooth."""
-    weights = make_smooth_weights(folder, name, SMOOTH_SEED)
+    weights = make_smooth_weights(folder, name)
     predictor = load_predictor(name, weights)
     # An encoder with details is none of the published ones.
     has_details = predictor.architecture.encoder.has_details

@@ -25,7 +25,7 @@ from pathlib import Path
 import torch
 from redis import Redis
 
-from core import MODELS, build_model, find_checkpoint, load_predictor, read_image, save_checkpoint
+from core import MODELS, load_predictor, read_image
 from esam.processes import start_process, stop_process
 from esam.redis_server import PrivateRedis
 from esam.thread_policy import let_waiting_threads_sleep
@@ -37,6 +37,7 @@ from .label_studio_process import LabelStudioProcess, serve_label_studio
 from .memory import sampling_memory
 from .photos import make_photos
 from .report import Row
+from .smooth_model import make_smooth_weights
 
 _SIZES = {"nano": (100, 1000, 10_000), "vitt": (100,)}
 _ENCODE_FOR_S = 20.0
@@ -126,22 +127,12 @@ def _serving_worker(model: str, weights: Path, redis_url: str, redis: Redis) -> 
         stop_process(process)
 
 
-def _find_weights(model: str, folder: Path) -> Path:
-    """nano's own; of the others random ones, which are as fast, but draw speckle."""
-    if model == "nano":
-        return find_checkpoint(model).path
-    torch.manual_seed(0)
-    path = folder / f"random_{model}.safetensors"
-    save_checkpoint(build_model(MODELS[model].architecture), path)
-    return path
-
-
 def _measure(model: str, sizes: Sequence[int]) -> Iterator[tuple[RunFigures, float, float]]:
     """The figures of each size with the encoder's images a second before and after."""
     photos = make_photos()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        weights = _find_weights(model, folder)
+        weights = make_smooth_weights(folder, model)
         server = stack.enter_context(PrivateRedis())
         redis = connect_redis(server.url)
         stack.callback(redis.close)

@@ -23,7 +23,7 @@ from tests.label_studio_stand_in import LabelStudioStandIn
 from worker import EmbeddingClient, connect_redis, list_workers
 
 from .measuring import Timing, summarise, time_once
-from .model_rows import BOX_SHARE, SIZES_HW, SMOOTH_SEED
+from .model_rows import BOX_SHARE, SIZES_HW
 from .photos import make_jpeg, make_photo
 from .report import Row
 from .smooth_model import make_smooth_weights
@@ -100,7 +100,7 @@ def measure_clicks(model: str) -> Iterator[Row]:
     """Warm and cold clicks over HTTP with weights whose masks are smooth."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        weights = make_smooth_weights(folder, model, SMOOTH_SEED)
+        weights = make_smooth_weights(folder, model)
         service = stack.enter_context(Service(model, weights, folder / "logs"))
         yield from _measure_warm(service, model)
         yield from _measure_cold(service, model, weights)

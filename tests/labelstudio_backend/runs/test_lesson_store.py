@@ -5,11 +5,13 @@ import threading
 import pytest
 from redis import Redis
 
-from labelstudio_backend.runs import Run, RunKind, RunOptions, RunState
+from labelstudio_backend.runs import Run, RunKind, RunState
 from labelstudio_backend.runs.lesson_store import LessonStore
 from labelstudio_backend.runs.run_jobs import work_on_chunk
 from labelstudio_backend.runs.run_store import RunStore
 from labelstudio_backend.runs.stored_objects import StoredTask
+
+from .made_runs import make_run
 
 PROJECT = "1.1795393297"
 
@@ -24,20 +26,8 @@ def lessons(redis: Redis) -> LessonStore:
     return LessonStore(redis)
 
 
-def make_run(run_id: str) -> Run:
-    return Run(
-        id=run_id,
-        kind=RunKind.LEARNING,
-        project=1,
-        project_key=PROJECT,
-        project_title="Cells",
-        label_config="<View/>",
-        account="a",
-        label_studio_url="http://localhost:8080",
-        model_version="efficientsam-nano-1",
-        options=RunOptions(),
-        created_at=1.0,
-    )
+def make_lesson(run_id: str) -> Run:
+    return make_run(run_id, kind=RunKind.LEARNING, project_key=PROJECT)
 
 
 def test_who_asks_while_another_begins_waits_and_is_told_of_it(
@@ -51,7 +41,7 @@ def test_who_asks_while_another_begins_waits_and_is_told_of_it(
     def begin() -> None:
         second.start()
         second.join(0.5)  # long enough for whoever does not wait
-        runs.create(make_run("first"))
+        runs.create(make_lesson("first"))
 
     assert lessons.claim(PROJECT, "first", runs, begin) is None
     second.join()
@@ -59,7 +49,7 @@ def test_who_asks_while_another_begins_waits_and_is_told_of_it(
 
 
 def test_a_project_is_free_again_when_its_run_is_over(lessons: LessonStore, runs: RunStore) -> None:
-    assert lessons.claim(PROJECT, "first", runs, lambda: runs.create(make_run("first"))) is None
+    assert lessons.claim(PROJECT, "first", runs, lambda: runs.create(make_lesson("first"))) is None
     assert lessons.claim(PROJECT, "first", runs, lambda: None) is None, "it may go on"
     assert lessons.claim("2.1", "other", runs, lambda: None) is None, "another project is free"
     runs.stop("first", RunState.CANCELLED)

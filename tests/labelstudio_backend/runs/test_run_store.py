@@ -6,22 +6,10 @@ import pytest
 from redis import Redis
 
 from labelstudio_backend.redis_keys import RUNS_KEY, run_key
-from labelstudio_backend.runs import Run, RunOptions, RunState, RunStore, work_on_chunk
+from labelstudio_backend.runs import RunState, RunStore, work_on_chunk
 from labelstudio_backend.runs.run_store import make_chunks
 
-
-def make_run(run_id: str = "r1", created_at: float = 1.0) -> Run:
-    return Run(
-        id=run_id,
-        project=1,
-        project_title="Cells",
-        label_config="<View/>",
-        account="a",
-        label_studio_url="http://localhost:8080",
-        model_version="efficientsam-nano-1",
-        options=RunOptions(),
-        created_at=created_at,
-    )
+from .made_runs import make_run
 
 
 class Interrupted:

@@ -34,12 +34,13 @@ from .picture_grid import draw_grid, shrink_to_cell
 from .predictor import ImageEmbedding, Predictor, load_predictor
 from .prompt import Prompt
 from .registry import MODELS, Architecture, ModelSpec, find_model
-from .tiles import Tile, find_tile
+from .tiles import ROOM_AROUND_GUESS, Tile, find_tile
 from .visualization import draw_masks, draw_overlay, pick_colour
 
 __all__ = [
     "MAX_PIXELS",
     "MODELS",
+    "ROOM_AROUND_GUESS",
     "WEIGHTS_FOLDER",
     "Architecture",
     "AutomaticMask",

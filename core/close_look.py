@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .mask_prediction import MaskPrediction
 from .predictor import ImageEmbedding, Predictor
 from .prompt import Prompt
-from .tiles import Tile, find_tile
+from .tiles import ROOM_AROUND_BOX, ROOM_AROUND_GUESS, Tile, find_tile
 
 EmbedTile = Callable[[Tile], ImageEmbedding | None]
 """Encodes a part of the image, or finds its embedding; None leaves it to the answers so far."""
@@ -98,7 +98,9 @@ def decode_closely(
 def _find_smaller_tile(
     prompt: Prompt, answer: PlacedPrediction, predictor: Predictor
 ) -> Tile | None:
-    tile = find_tile(_find_extent(prompt, answer), answer.size_hw, predictor.architecture)
+    room = ROOM_AROUND_GUESS if prompt.box is None else ROOM_AROUND_BOX
+    extent = _find_extent(prompt, answer)
+    tile = find_tile(extent, room, answer.size_hw, predictor.architecture)
     if tile is None or answer.tile is None:
         return tile
     return tile if tile.longest_px < answer.tile.longest_px else None

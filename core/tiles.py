@@ -4,7 +4,7 @@ The encoder shrinks every image to one size, so a thing of 60 pixels in a photo 
 with less than a token. Where a prompt's object is that small, its surroundings are encoded as an
 image of their own. Tiles lie on a fixed grid, so that prompts near each other share one: at level n
 a tile is a square of the longer side divided by √2ⁿ, as far as it lies on the image, and one begins
-every half of it. The figures behind these numbers are in ADR 8.
+every half or third of it. The figures behind these numbers are in ADR 8.
 """
 
 import math
@@ -17,8 +17,11 @@ from .prompt import POSITIVE, Prompt
 from .registry import Architecture
 
 _LEVEL_RATIO = math.sqrt(2)
-_ROOM = 2.0
-"""A tile is at least so many times as long and as high as the object in it."""
+ROOM_AROUND_BOX = 1.6
+"""A tile is at least so many times as long and as high as the object that a box shows."""
+
+ROOM_AROUND_GUESS = 2.0
+"""The same where nobody drew how large the object is; the answer so far may be a part of it."""
 
 _ENOUGH_TOKENS = 16
 """An object of more tokens of the encoder's grid is seen well enough in the whole image."""
@@ -83,12 +86,13 @@ class Tile:
 
 
 def find_tile(
-    extent: NDArray[np.float64], size_hw: tuple[int, int], architecture: Architecture
+    extent: NDArray[np.float64], room: float, size_hw: tuple[int, int], architecture: Architecture
 ) -> Tile | None:
     """The part of the image that an object should be looked at in.
 
     Args:
         extent: (4,) original pixels (x0, y0, x1, y1) around the object.
+        room: how many times as long as the object a tile is at least, above 1.
         size_hw: (height, width) of the image.
         architecture: the model's.
 
@@ -101,13 +105,15 @@ def find_tile(
     length_px = max(float((extent[2:] - extent[:2]).max()), 1.0)
     smallest_px = architecture.image_size / architecture.max_enlargement
     deepest = round(math.log(longest_px / smallest_px, _LEVEL_RATIO))
-    roomy = math.floor(math.log(longest_px / (_ROOM * length_px), _LEVEL_RATIO))
+    roomy = math.floor(math.log(longest_px / (room * length_px), _LEVEL_RATIO))
     level = min(deepest, roomy)
     if level < 1 or length_px / longest_px * architecture.grid >= _ENOUGH_TOKENS:
         return None
     side = math.ceil(longest_px / _LEVEL_RATIO**level)
     size = np.minimum(side, frame)
     centre = (extent[:2] + extent[2:]) / 2
-    start = np.round((centre - size / 2) / (side / 2)) * (side / 2)
+    # So near each other that the nearest tile holds the whole object.
+    step = side / math.ceil(1 / (1 - 1 / room))
+    start = np.round((centre - size / 2) / step) * step
     x0, y0 = np.clip(np.round(start), 0, frame - size).astype(int)
     return Tile(int(x0), int(y0), int(size[0]), int(size[1]))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
-from core import Architecture, Tile, find_tile
+from core import ROOM_AROUND_GUESS, Architecture, Tile, find_tile
 from training import AcceptedObject, ObjectView
 from worker import view_of
 
@@ -81,7 +81,7 @@ class StoredTask(_Record):
 def find_view_tile(
     mask: NDArray[np.bool_], has_tiles: bool, architecture: Architecture
 ) -> Tile | None:
-    """The tile in which the product would look at an object; None for the whole image.
+    """The tile in which the product would look at a clicked object; None for the whole image.
 
     Args:
         mask: (H, W) bool in the original frame, not empty.
@@ -92,7 +92,8 @@ def find_view_tile(
         return None
     columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
     extent = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], float)
-    return find_tile(extent, (mask.shape[0], mask.shape[1]), architecture)
+    size_hw = (mask.shape[0], mask.shape[1])
+    return find_tile(extent, ROOM_AROUND_GUESS, size_hw, architecture)
 
 
 def store_object(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from core import MODELS, Prompt, Tile
-from core.tiles import find_tile
+from core.tiles import ROOM_AROUND_BOX, ROOM_AROUND_GUESS, find_tile
 
 NANO, VITT = MODELS["nano"].architecture, MODELS["vitt"].architecture
 PHOTO_HW = (4000, 6000)
@@ -18,42 +18,56 @@ def around(x: float, y: float, side: float) -> NDArray[np.float64]:
 
 
 def test_a_small_thing_in_a_large_photo_gets_pixels_of_the_photo() -> None:
-    tile = find_tile(around(3000, 2000, 60), PHOTO_HW, VITT)
+    tile = find_tile(around(3000, 2000, 60), ROOM_AROUND_GUESS, PHOTO_HW, VITT)
     assert tile is not None
     assert 700 < tile.longest_px < 1500, "about the model's own input of 1,024"
 
 
 def test_a_large_thing_is_seen_well_enough_in_the_whole_image() -> None:
-    assert find_tile(around(1000, 500, 3000), PHOTO_HW, VITT) is None
+    assert find_tile(around(1000, 500, 3000), ROOM_AROUND_GUESS, PHOTO_HW, VITT) is None
 
 
 def test_an_image_of_the_size_of_the_models_input_has_no_tiles() -> None:
-    assert find_tile(around(100, 100, 20), (700, 1072), VITT) is None
-    assert find_tile(around(100, 100, 20), (700, 1072), NANO) is not None
+    assert find_tile(around(100, 100, 20), ROOM_AROUND_GUESS, (700, 1072), VITT) is None
+    assert find_tile(around(100, 100, 20), ROOM_AROUND_GUESS, (700, 1072), NANO) is not None
 
 
 def test_a_model_that_learned_from_enlarged_parts_is_shown_them_enlarged() -> None:
     size_px = NANO.image_size
-    tile = find_tile(around(100, 100, 20), (size_px, size_px), NANO)
+    tile = find_tile(around(100, 100, 20), ROOM_AROUND_GUESS, (size_px, size_px), NANO)
     assert tile is not None
     assert tile.longest_px == size_px / NANO.max_enlargement
     size_px = VITT.image_size
-    assert find_tile(around(400, 400, 80), (size_px, size_px), VITT) is None
+    assert find_tile(around(400, 400, 80), ROOM_AROUND_GUESS, (size_px, size_px), VITT) is None
 
 
 def test_neighbours_of_one_size_share_a_tile() -> None:
-    tiles = {find_tile(around(3000 + 5 * i, 2000, 60), PHOTO_HW, VITT) for i in range(10)}
+    tiles = {
+        find_tile(around(3000 + 5 * i, 2000, 60), ROOM_AROUND_GUESS, PHOTO_HW, VITT)
+        for i in range(10)
+    }
     assert len(tiles) == 1
 
 
+def test_around_a_box_there_is_less_room_than_around_a_guess() -> None:
+    drawn, guessed = (
+        find_tile(around(3000, 2000, 900), room, PHOTO_HW, NANO)
+        for room in (ROOM_AROUND_BOX, ROOM_AROUND_GUESS)
+    )
+    assert drawn is not None
+    assert guessed is not None
+    assert 900 * ROOM_AROUND_BOX <= drawn.longest_px < guessed.longest_px
+
+
+@pytest.mark.parametrize("room", [ROOM_AROUND_BOX, ROOM_AROUND_GUESS])
 @given(
     x=st.floats(0, 5999), y=st.floats(0, 3999), width=st.floats(0, 3000), height=st.floats(0, 3000)
 )
 def test_a_tile_lies_on_the_image_and_holds_the_object(
-    x: float, y: float, width: float, height: float
+    x: float, y: float, width: float, height: float, room: float
 ) -> None:
     extent = np.array([x, y, min(x + width, 6000), min(y + height, 4000)])
-    tile = find_tile(extent, PHOTO_HW, NANO)
+    tile = find_tile(extent, room, PHOTO_HW, NANO)
     if tile is None:
         assert max(extent[2] - extent[0], extent[3] - extent[1]) > 6000 / 4
         return
@@ -65,7 +79,7 @@ def test_a_tile_lies_on_the_image_and_holds_the_object(
 
 
 def test_a_very_wide_image_has_square_tiles_as_high_as_it_is() -> None:
-    tile = find_tile(around(12_000, 100, 200), (300, 20_000), NANO)
+    tile = find_tile(around(12_000, 100, 200), ROOM_AROUND_GUESS, (300, 20_000), NANO)
     assert tile is not None
     assert (tile.y0_px, tile.height_px) == (0, min(300, tile.width_px))
 

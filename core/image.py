@@ -67,7 +67,8 @@ def read_image(source: bytes | str | Path, max_pixels: int = MAX_PIXELS) -> NDAr
     try:
         with memory_errors_translated("read the image"), _open(content) as image:
             _check_size(image, max_pixels)
-            return np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
+            ImageOps.exif_transpose(image, in_place=True)
+            return np.asarray(_to_rgb(image))
     except UnidentifiedImageError as error:
         raise ImageError(
             f"not an image that can be read: {len(content):,} bytes, {_name_content(content)}. "
@@ -132,4 +133,4 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         rgba = image.convert("RGBA")
         background = Image.new("RGBA", rgba.size, "white")
         return Image.alpha_composite(background, rgba).convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")

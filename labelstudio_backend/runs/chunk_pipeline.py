@@ -35,6 +35,7 @@ from ..errors import TaskMissing
 from ..labeled_task import LabeledTask
 from ..protocol import Task
 from ..task_labeler import TaskLabeler, TaskPrompt
+from ..task_prompts import BoxPrompt, PromptSource
 from .box_keys import find_box_keys
 from .chunk_work import ChunkWork
 from .image_fetch import fetch_image
@@ -188,15 +189,19 @@ class ChunkPipeline:
             self._begun.add(task_id)
             self._work.record_done(task_id)  # by a worker that died before
             return None
-        boxes = [
-            b.to_prompt()
-            for b in self._work.outcomes.find_boxes(self._work.run.id, find_box_keys(task))
-        ]
-        prompt = self._labeler.find_prompt(task, boxes)
+        prompt = self._labeler.find_prompt(task, self._find_boxes(task))
         if prompt is None:
             self._begun.add(task_id)
             self._work.record_skipped(task_id)
         return prompt
+
+    def _find_boxes(self, task: Task) -> list[BoxPrompt]:
+        """Those that the run's file has of a task; a run without one does not ask Redis."""
+        run = self._work.run
+        if run.options.prompts is not PromptSource.FILE:
+            return []
+        stored = self._work.outcomes.find_boxes(run.id, find_box_keys(task))
+        return [box.to_prompt() for box in stored]
 
     def _encode(self, batch: Sequence[_ReadTask], posters: RequestThreads) -> None:
         try:

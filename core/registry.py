@@ -177,11 +177,11 @@ _ROWS = (
             decoder_mlp_width=512,
             is_antialiased=True,
             has_negative_points=True,
-            max_enlargement=2.0,
+            max_enlargement=2.8,
         ),
         filename="nano.safetensors",
         licence="Apache-2.0",
-        sha256="e5c9c89c8e0219426aab53990404ed90429d8b2ed11bad626718123c8670186c",
+        sha256="9a085871fc99634d53dce20cec903b1ae3695a5991729b443a338628d4336c83",
         is_bounded_by_box=True,
         automatic_masks=AutomaticMaskConfig(
             min_predicted_iou=0.45,

@@ -1,9 +1,11 @@
 """Runs whose workers die, hang or are poisoned, and whose Redis hangs: nothing is doubled."""
 
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from queue import Queue
 
 import pytest
 from redis import Redis
@@ -202,9 +204,11 @@ def test_a_run_whose_page_no_worker_survives_stops_with_the_reason(
 ) -> None:
     add_tasks(label_studio, 2, "Dog")
     run = runs.start(1, account, RunOptions())
+    started: Queue[subprocess.Popen[bytes]] = Queue()
     for _ in range(3):
-        worker = start_worker()
-        label_studio.do_after_next("GET /api/tasks", worker.kill)
+        # Beforehand: a worker may ask before the test has heard that it is ready.
+        label_studio.do_after_next("GET /api/tasks", lambda: started.get().kill())
+        started.put(worker := start_worker())
         worker.wait(_TIMEOUT_S)
         miss_beats(redis)
     start_worker()

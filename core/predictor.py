@@ -28,7 +28,7 @@ from .mask_prediction import MaskPrediction
 from .memory import memory_errors_translated
 from .model import EfficientSAM, build_decoder
 from .prepared_images import PreparedImages
-from .preprocessing import PREPROCESSING_VERSION, to_model_input
+from .preprocessing import find_preprocessing_version, to_model_input
 from .prompt import Prompt
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -84,7 +84,8 @@ class Predictor:
         self.cleaning = checkpoint.spec.mask_cleaning
         self.model_version = f"efficientsam-{self.spec.name}-{weights_sha256[:_VERSION_DIGITS]}"
         encoder = hash_encoder(model)[:_IDENTITY_DIGITS]
-        self.embedding_identity = f"{self.spec.name}-{encoder}-p{PREPROCESSING_VERSION}"
+        version = find_preprocessing_version(self.architecture)
+        self.embedding_identity = f"{self.spec.name}-{encoder}-p{version}"
         self._use(model)
 
     def _use(self, model: EfficientSAM) -> None:

@@ -23,7 +23,7 @@ from worker import EmbeddingClient, RedisUnavailable, connect_redis, list_worker
 
 from ..poisoned_esam import make_noise
 from ..redis_process import RedisProcess
-from ..worker_processes import WorkerProcesses
+from ..worker_processes import WorkerProcesses, miss_beats
 
 _TIMEOUT_S = 60.0
 
@@ -135,6 +135,23 @@ def test_a_click_under_way_gets_its_embedding_although_redis_is_restarted(
             answer = pool.submit(client.get_or_encode, large_png(), timeout_s=100)
             wait_until(lambda: redis.zcard("rq:wip:interactive"), "no worker took the job")
             server.restart()
+            assert answer.result().original_size_hw == (6000, 6000)
+        assert child.poll() is None
+
+
+def test_a_redis_that_refuses_to_write_for_a_while_costs_no_worker_and_no_click(
+    nano_weights: Path, predictor: Predictor
+) -> None:
+    with RedisProcess() as server, serving(server, nano_weights) as workers:
+        child = workers.start()
+        client = make_client(server, predictor)
+        with connect_redis(server.url) as redis, ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(client.get_or_encode, large_png(), timeout_s=100)
+            wait_until(lambda: redis.zcard("rq:wip:interactive"), "no worker took the job")
+            redis.config_set("min-replicas-to-write", 1)  # as where a replica has gone
+            time.sleep(5)  # the job ends, and the worker tries to give it back
+            redis.config_set("min-replicas-to-write", 0)
+            miss_beats(redis)
             assert answer.result().original_size_hw == (6000, 6000)
         assert child.poll() is None
 

@@ -57,7 +57,7 @@ def hanging_worker(server: RedisProcess, speed: float) -> Iterator[subprocess.Po
             assert worker.stdout.readline() == "it hangs\n"
             yield worker
         finally:
-            worker.kill()
+            worker.terminate()
 
 
 @pytest.fixture

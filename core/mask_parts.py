@@ -7,9 +7,7 @@ mask has hundreds where it has ten thousands of cells.
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn import functional as F
 
 _WEAKEST_LOGIT = np.float32(1e-3)
 """A logit nearer zero would lose its sign when it is kept as float16."""
@@ -74,9 +72,15 @@ def firm_up(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _spread(cells: NDArray[Any], side: int) -> NDArray[Any]:
     """(L, L) the largest value in the square of so many cells around each."""
-    padded = torch.from_numpy(cells.astype(np.float32))[None, None]
-    spread = F.max_pool2d(padded, side, stride=1, padding=side // 2)[0, 0].numpy()
-    return spread.astype(cells.dtype)
+    reach = side // 2
+    for axis in (0, 1):
+        lined = np.moveaxis(cells, axis, 0)
+        spread = lined.copy()
+        for step in range(1, reach + 1):
+            np.maximum(spread[step:], lined[:-step], out=spread[step:])
+            np.maximum(spread[:-step], lined[step:], out=spread[:-step])
+        cells = np.moveaxis(spread, 0, axis)
+    return cells
 
 
 def _take_sides(logits: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -128,7 +128,7 @@ def decode_masks(
 def _upscale(stage: nn.Sequential, image: Tensor) -> Tensor:
     """(Q, C, H, W) → (Q, C', 2H, 2W)."""
     image = stage[0](image)
-    for norm in stage[1:-1]:
+    for norm in stage[1:]:
         norm = cast("nn.GroupNorm", norm)
         image = F.group_norm(image, 1, norm.weight, norm.bias, norm.eps)
     return F.gelu(image)

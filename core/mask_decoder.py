@@ -25,15 +25,26 @@ class WholeNorm(nn.GroupNorm):
     def __init__(self, channels: int) -> None:
         super().__init__(1, channels)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, P, C) → (B, P, C), in two passes that all threads share, where a norm takes one."""
-        size = x.shape[1] * x.shape[2]
-        mean = x.mean(dim=(1, 2), dtype=torch.float32)
-        norm = torch.linalg.vector_norm(x, dim=(1, 2), dtype=torch.float32)
-        variance = (norm.square() / size - mean.square()).clamp(min=0)
-        scale = (variance + self.eps).rsqrt()[:, None] * self.weight  # BxC
-        shift = self.bias - mean[:, None] * scale
-        return torch.addcmul(shift[:, None].to(x.dtype), x, scale[:, None].to(x.dtype))
+    def find_affine(self, x: Tensor, added: Tensor) -> tuple[Tensor, Tensor]:
+        """What the norm of x + added does to x; their sum is not made.
+
+        Args:
+            x: (B, P, C).
+            added: (C,), the same for every pixel.
+
+        Returns:
+            Scale and shift (B, 1, C): the norm is x · scale + shift.
+        """
+        pixels, channels = x.shape[1:]
+        added = added.float()
+        sums = x.sum(dim=1, dtype=torch.float32)  # BxC
+        norm = torch.linalg.vector_norm(x, dim=(1, 2), dtype=torch.float32)  # B
+        mean = (sums / pixels + added).mean(dim=1, keepdim=True)
+        crossed = ((2 * sums / pixels + added) * added).mean(dim=1)
+        variance = (norm.square() / (pixels * channels) + crossed)[:, None] - mean.square()
+        scale = (variance.clamp(min=0) + self.eps).rsqrt() * self.weight
+        shift = self.bias + (added - mean) * scale
+        return scale[:, None].to(x.dtype), shift[:, None].to(x.dtype)
 
 
 @dataclass(frozen=True)
@@ -55,6 +66,8 @@ class PreparedImage:
 class MaskDecoder(nn.Module):
     """Predict the candidate masks of each prompt."""
 
+    row_order: Tensor
+
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         width = architecture.embedding_channels
@@ -64,8 +77,7 @@ class MaskDecoder(nn.Module):
         self.mask_tokens = nn.Embedding(CANDIDATES + 1, width)
         self.final_output_upscaling_layers = nn.ModuleList(
             nn.Sequential(
-                nn.ConvTranspose2d(a, b, kernel_size=2, stride=2), *([WholeNorm(b)] * norm),
-                nn.GELU(),
+                nn.ConvTranspose2d(a, b, kernel_size=2, stride=2), *([WholeNorm(b)] * norm)
             )
             for a, b, norm in ((width, width // 4, 1), (width // 4, width // 8, 0))
         )  # fmt: skip
@@ -74,6 +86,7 @@ class MaskDecoder(nn.Module):
             for _ in range(CANDIDATES + 1)
         )
         self.iou_prediction_head = TokenFeedForward(width, width, CANDIDATES + 1, hidden_layers=2)
+        self.register_buffer("row_order", _find_row_order(self.grid), persistent=False)
 
     def prepare(self, embedding: Tensor, cell_position: Tensor) -> PreparedImage:
         """Compute once what all prompts on an image share.
@@ -110,48 +123,56 @@ class MaskDecoder(nn.Module):
             [self.output_hypernetworks_mlps[i](tokens[:, :, i]) for i in range(1, CANDIDATES + 1)],
             dim=2,
         ).flatten(0, 1)  # (B*Q)x3xC/8
-        first, second = cast("Iterable[nn.Sequential]", self.final_output_upscaling_layers)
-        halves = _upscale(first, cells.flatten(0, 1), image.first_details)  # (B*Q)x4NxC/4
-        # In parts that fit into a processor's cache: the pixels are by far the largest tensor.
-        quarters = torch.cat(
-            [
-                kernels @ _upscale(second, part, details).transpose(1, 2)
-                for part, details in zip(
-                    halves.split(_HALVES_AT_ONCE, dim=1),
-                    _split_details(image.second_details, 4 * _HALVES_AT_ONCE),
-                    strict=False,
-                )
-            ],
-            dim=2,
-        )
-        logits = self._to_rows(quarters).unflatten(0, (b, prompts))
+        quarters = self._upscale(cells.flatten(0, 1), image, kernels)
+        in_rows = quarters.gather(2, self.row_order.expand_as(quarters))
+        logits = in_rows.unflatten(2, (4 * self.grid, -1))
         iou = self.iou_prediction_head(tokens[:, :, 0])
-        return logits, iou[..., 1:]
+        return logits.unflatten(0, (b, prompts)), iou[..., 1:]
 
-    def _to_rows(self, quarters: Tensor) -> Tensor:
-        """(B*Q, 3, 16·N) in the order of ``_upscale``, twice → (B*Q, 3, 4·grid, 4·grid)."""
-        nested = quarters.unflatten(2, (self.grid, self.grid, 2, 2, 2, 2))
-        return nested.permute(0, 1, 2, 4, 6, 3, 5, 7).flatten(5, 7).flatten(2, 4)
+    def _upscale(self, cells: Tensor, image: PreparedImage, kernels: Tensor) -> Tensor:
+        """Cells (B*Q, N, C) twice split in four, and kernels (B*Q, 3, C/8) → (B*Q, 3, 16·N).
+
+        A transposed convolution whose stride is its kernel is a matrix product a pixel, and what
+        follows it works on channels: each pixel's four quarters stay one after the other.
+        """
+        first, second = cast("Iterable[nn.Sequential]", self.final_output_upscaling_layers)
+        weight, bias = _to_linear(first[0])
+        halves = _split_pixels(F.linear(cells, weight), image.first_details)  # (B*Q)x4NxC/4
+        scale, shift = cast("WholeNorm", first[1]).find_affine(halves, bias)
+        weight, bias = _to_linear(second[0])
+        quarters = []
+        # In parts that fit into a processor's cache: the pixels are by far the largest tensor.
+        for part, details in zip(
+            halves.split(_HALVES_AT_ONCE, dim=1),
+            _split_details(image.second_details, 4 * _HALVES_AT_ONCE),
+            strict=False,
+        ):
+            normed = F.gelu(torch.addcmul(shift, part, scale))
+            split = _split_pixels(F.linear(normed, weight, bias.repeat(4)), details)
+            quarters.append(kernels @ F.gelu(split).transpose(1, 2))
+        return torch.cat(quarters, dim=2)
+
+
+def _find_row_order(grid: int) -> Tensor:
+    """(16·grid²,) where each pixel of the rows is among quarters of quarters of cells."""
+    nested = torch.arange(16 * grid**2).view(grid, grid, 2, 2, 2, 2)
+    return nested.permute(0, 2, 4, 1, 3, 5).flatten()
+
+
+def _to_linear(convolution: nn.Module) -> tuple[Tensor, Tensor]:
+    """A transposed convolution as a product: weight (4·C', C), and bias (C',) of each quarter."""
+    convolution = cast("nn.ConvTranspose2d", convolution)
+    weight = convolution.weight.permute(2, 3, 1, 0).flatten(0, 2)  # CxC'x2x2 -> 4C'xC
+    return weight, cast("Tensor", convolution.bias)
+
+
+def _split_pixels(pixels: Tensor, details: Tensor | None) -> Tensor:
+    """(B*Q, P, 4·C') → (B*Q, 4·P, C'), with details (B, 1, 4·P, C') added."""
+    split = pixels.unflatten(2, (4, -1)).flatten(1, 2)
+    if details is None:
+        return split
+    return (split.unflatten(0, (len(details), -1)) + details).flatten(0, 1)
 
 
 def _split_details(details: Tensor | None, size: int) -> Iterable[Tensor | None]:
     return repeat(None) if details is None else details.split(size, dim=2)
-
-
-def _upscale(stage: nn.Sequential, pixels: Tensor, details: Tensor | None) -> Tensor:
-    """(B*Q, P, C) → (B*Q, 4·P, C'): each pixel's four quarters, one after the other.
-
-    Details (B, 1, 4·P, C') are what the image has to say to each prompt's pixels.
-
-    A transposed convolution whose stride is its kernel is a matrix product a pixel, and what
-    follows it works on channels: no pixel moves before ``_to_rows``.
-    """
-    convolution = cast("nn.ConvTranspose2d", stage[0])
-    bias = cast("Tensor", convolution.bias)
-    weight = convolution.weight.permute(2, 3, 1, 0).flatten(0, 2)  # CxC'x2x2 -> 4C'xC
-    pixels = F.linear(pixels, weight, bias.repeat(4))
-    pixels = pixels.unflatten(2, (4, -1)).flatten(1, 2)  # ...xPx4C' -> ...x4PxC'
-    if details is not None:
-        pixels = (pixels.unflatten(0, (len(details), -1)) + details).flatten(0, 1)
-    upscaled: Tensor = stage[1:](pixels)
-    return upscaled

@@ -15,7 +15,6 @@ from typing import ClassVar, cast
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from .checkpoint import Checkpoint, load_model_file
 from .errors import ExportError
@@ -143,9 +142,9 @@ def _check_packages() -> None:
 
 
 class _PlainNorm(nn.Module):
-    """``WholeNorm`` as one operator.
+    """``WholeNorm`` with sums in two steps.
 
-    Its two sums over a million numbers are exact enough in torch, which adds in pairs. A runtime
+    A sum over a million numbers at once is exact enough in torch, which adds in pairs. A runtime
     that adds one after the other would lose the fourth digit.
     """
 
@@ -153,8 +152,12 @@ class _PlainNorm(nn.Module):
         super().__init__()
         self.weight, self.bias, self.eps = norm.weight, norm.bias, norm.eps
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.layer_norm(x, x.shape[1:], eps=self.eps) * self.weight + self.bias
+    def find_affine(self, x: Tensor, added: Tensor) -> tuple[Tensor, Tensor]:
+        x = x + added
+        mean = x.mean(dim=1, keepdim=True).mean(dim=2, keepdim=True)
+        variance = (x - mean).square().mean(dim=1, keepdim=True).mean(dim=2, keepdim=True)
+        scale = (variance + self.eps).rsqrt() * self.weight
+        return scale, self.bias + (added - mean) * scale
 
 
 def _use_plain_norms(model: EfficientSAM) -> EfficientSAM:

@@ -49,8 +49,12 @@ def make_checkpoint(spec: ModelSpec, folder: Path, seed: int = 0) -> Checkpoint:
     [
         replace(MODELS["vitt"], architecture=PLAIN),
         replace(MODELS["nano"], name="pyramid", architecture=PYRAMID),
+        # As many cells and channels as the published ones: a norm adds a million numbers.
+        replace(
+            MODELS["vitt"], architecture=replace(PLAIN, image_size=512, embedding_channels=256)
+        ),
     ],
-    ids=["a plain encoder", "an encoder with details"],
+    ids=["a plain encoder", "an encoder with details", "a large decoder"],
 )
 def test_every_architecture_is_written_and_another_model_is_told_from_it(
     spec: ModelSpec, tmp_path: Path

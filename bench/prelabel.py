@@ -2,24 +2,26 @@
 
 ``python -m bench.prelabel`` prints a Markdown table: a real Redis, one real worker process, and a
 stand-in for Label Studio that serves JPEGs of 0.7 megapixels with the box of a detector each. What
-the encoder does alone, on the same photos, decoded already, in a process of its own with the same
-threads that wait as the product's do, is measured before the first run and after each: the ratio is
-to the mean of the two measurements around a run. The rate of a run is that of predictions stored
-after the first chunk. ``ms/task`` is the whole run's time, from the start until it is finished,
-with what comes before the first prediction. Memory is resident, sampled once a second. Reads /proc:
-Linux only.
+the encoder does alone, on the same photos, decoded already, is measured in a process of its own
+with the same threads that wait as the product's do. The two take turns of some seconds, since a
+shared machine is another one a minute later: the worker is stopped by a signal while it is the
+encoder's turn, and the run's clock with it. The rate of a run is that of predictions stored after
+the first chunk. ``ms/task`` is the whole run's time, from the start until it is finished, with what
+comes before the first prediction. Memory is resident, sampled once a second. Reads /proc: Linux
+only.
 """
 
 import argparse
 import multiprocessing
 import os
-import statistics
+import signal
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
@@ -40,10 +42,11 @@ from .report import Row
 from .smooth_model import make_smooth_weights
 
 _SIZES = {"nano": (100, 1000, 10_000), "vitt": (100,)}
-_ENCODE_FOR_S = 20.0
+_RUN_FOR_S = 8.0
+_ENCODE_FOR_S = 4.0
 _WARM_UPS = 5
 _MIB = 1 << 20
-_POLL_S = 0.2
+_POLL_S = 0.1
 _START_TIMEOUT_S = 120.0
 
 
@@ -53,8 +56,9 @@ class RunFigures:
 
     Attributes:
         tasks: of the project.
-        spent_s: from the start until it was finished.
+        spent_s: from the start until it was finished, without the encoder's turns.
         images_per_s: stored predictions a second, without those of the first chunk.
+        encoded_per_s: images a second that the encoder alone did between.
         worker_bytes: resident memory of the worker, one value a second.
         redis_bytes: resident memory of Redis, one value a second.
     """
@@ -62,30 +66,78 @@ class RunFigures:
     tasks: int
     spent_s: float
     images_per_s: float
+    encoded_per_s: float
     worker_bytes: list[int]
     redis_bytes: list[int]
 
+    @property
+    def ratio(self) -> float:
+        """Of the run's images a second to the encoder's."""
+        return self.images_per_s / self.encoded_per_s
 
-def measure_encoder(model: str, weights: Path, photos: Sequence[bytes]) -> float:
-    """Images a second that the encoder does alone, in a process of its own."""
-    with multiprocessing.get_context("spawn").Pool(1) as process:
-        return process.apply(_encode, (model, weights, photos))
+
+class _Encoder:
+    """The encoder alone, at the other end of a pipe; counts what it does in its turns."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+        self._images = 0
+        self._spent_s = 0.0
+
+    @property
+    def images_per_s(self) -> float:
+        """Of all turns."""
+        return self._images / self._spent_s
+
+    def take_turn(self) -> None:
+        """Encode for some seconds."""
+        self._pipe.send(_ENCODE_FOR_S)
+        images, spent_s = self._pipe.recv()
+        self._images += images
+        self._spent_s += spent_s
 
 
-def _encode(model: str, weights: Path, photos: Sequence[bytes]) -> float:
+@contextmanager
+def _serving_encoder(model: str, weights: Path, photos: Sequence[bytes]) -> Iterator[Connection]:
+    """One process that encodes for as many seconds as it is sent; the pipe to it."""
+    spawn = multiprocessing.get_context("spawn")
+    ours, theirs = spawn.Pipe()
+    process = spawn.Process(target=_encode, args=(theirs, model, weights, photos), daemon=True)
+    process.start()
+    theirs.close()  # so that waiting ends when the process does
+    try:
+        ours.recv()  # it is ready
+        yield ours
+    finally:
+        ours.close()  # it ends with its pipe
+        process.join()
+
+
+def _encode(pipe: Connection, model: str, weights: Path, photos: Sequence[bytes]) -> None:
     predictor = load_predictor(model, weights)
     images = [read_image(photo) for photo in photos]
     for image in images[:_WARM_UPS]:
         predictor.encode(image)
-    count, started = 0, time.perf_counter()
-    while (spent_s := time.perf_counter() - started) < _ENCODE_FOR_S or count < len(images):
-        predictor.encode(images[count % len(images)])
-        count += 1
-    return count / spent_s
+    pipe.send("ready")
+    while True:
+        try:
+            turn_s = pipe.recv()
+        except EOFError:
+            return
+        count, started = 0, time.perf_counter()
+        while (spent_s := time.perf_counter() - started) < turn_s:
+            predictor.encode(images[count % len(images)])
+            count += 1
+        pipe.send((count, spent_s))
 
 
 def measure_run(
-    runs: RunService, label_studio: LabelStudioProcess, tasks: int, worker: int, redis: int
+    runs: RunService,
+    label_studio: LabelStudioProcess,
+    tasks: int,
+    encoder: _Encoder,
+    worker: int,
+    redis: int,
 ) -> RunFigures:
     """Label a project.
 
@@ -93,21 +145,55 @@ def measure_run(
         runs: starts it.
         label_studio: where the project is.
         tasks: it has.
+        encoder: whose turn it is now and then.
         worker: process id of the worker.
         redis: process id of Redis.
     """
+    clock = _Clock()
     with sampling_memory([worker, redis]) as (worker_bytes, redis_bytes):
-        started = time.monotonic()
         run = runs.start(1, label_studio.account, RunOptions())
         while (progress := runs.find(run.id)[1]).state is RunState.RUNNING:
             time.sleep(_POLL_S)
-        spent_s = time.monotonic() - started
+            if clock.is_turn_over():
+                with clock.standing_still(worker):
+                    encoder.take_turn()
+        spent_s = clock.find_s(time.time())
     stored = label_studio.find_times()
     if (progress.done, len(stored)) != (tasks, tasks):
         raise SystemExit(f"{len(stored)} of {tasks} predictions were stored: {progress}")
-    steady = stored[CHUNK_TASKS:]
-    rate = (len(steady) - 1) / (steady[-1] - steady[0])
-    return RunFigures(tasks, spent_s, rate, worker_bytes, redis_bytes)
+    first, *_, last = (clock.find_s(x) for x in stored[CHUNK_TASKS:])
+    rate = (tasks - CHUNK_TASKS - 1) / (last - first)
+    return RunFigures(tasks, spent_s, rate, encoder.images_per_s, worker_bytes, redis_bytes)
+
+
+class _Clock:
+    """A run's time, which stands still while its worker does."""
+
+    def __init__(self) -> None:
+        self._began = time.time()
+        self._turn_began = self._began
+        self._pauses: list[tuple[float, float]] = []
+
+    def is_turn_over(self) -> bool:
+        """Whether it is the encoder's turn."""
+        return time.time() - self._turn_began > _RUN_FOR_S
+
+    @contextmanager
+    def standing_still(self, process: int) -> Iterator[None]:
+        """Stop a process meanwhile."""
+        stopped = time.time()
+        os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(process, signal.SIGCONT)
+            self._turn_began = time.time()
+            self._pauses.append((stopped, self._turn_began))
+
+    def find_s(self, unix_s: float) -> float:
+        """Seconds of the run that had passed at a time."""
+        stood = sum(max(0.0, min(unix_s, end) - begin) for begin, end in self._pauses)
+        return unix_s - self._began - stood
 
 
 @contextmanager
@@ -127,8 +213,8 @@ def _serving_worker(model: str, weights: Path, redis_url: str, redis: Redis) -> 
         stop_process(process)
 
 
-def _measure(model: str, sizes: Sequence[int]) -> Iterator[tuple[RunFigures, float, float]]:
-    """The figures of each size with the encoder's images a second before and after."""
+def _measure(model: str, sizes: Sequence[int]) -> Iterator[RunFigures]:
+    """The figures of each size."""
     photos = make_photos()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -139,36 +225,33 @@ def _measure(model: str, sizes: Sequence[int]) -> Iterator[tuple[RunFigures, flo
         # Without tiles: they are encodes more than one an image.
         runs = RunService(redis, load_predictor(model, weights), has_tiles=False)
         worker = stack.enter_context(_serving_worker(model, weights, server.url, redis))
-        before = measure_encoder(model, weights, photos)
+        pipe = stack.enter_context(_serving_encoder(model, weights, photos))
         for tasks in sizes:
+            encoder = _Encoder(pipe)
             with serve_label_studio(photos, tasks) as label_studio:
-                figures = measure_run(runs, label_studio, tasks, worker, server.pid)
-            after = measure_encoder(model, weights, photos)
-            yield figures, before, after
-            before = after
+                yield measure_run(runs, label_studio, tasks, encoder, worker, server.pid)
 
 
 def measure_prelabel() -> Iterator[Row]:
     """Rows of both models, with small projects."""
     for model, tasks in (("nano", 1000), ("vitt", 70)):
-        for figures, before, after in _measure(model, [tasks]):
+        for figures in _measure(model, [tasks]):
             yield Row(
-                f"prelabel.{model}", figures.images_per_s / statistics.mean((before, after)), "x",
-                "more", 0.9,
-                f"{tasks:,} tasks, {figures.images_per_s:.2f} images/s, beside the encoder "
-                f"alone, {before:.2f} before and {after:.2f} after",
+                f"prelabel.{model}", figures.ratio, "x", "more", 0.9,
+                f"{tasks:,} tasks, {figures.images_per_s:.2f} images/s, beside the encoder alone, "
+                f"{figures.encoded_per_s:.2f}, in turns",
             )  # fmt: skip
 
 
-def _show(figures: RunFigures, before: float, after: float) -> str:
-    ratio = figures.images_per_s / statistics.mean((before, after))
+def _show(figures: RunFigures) -> str:
     memory = [
         f"{x[0] / _MIB:.0f} / {max(x) / _MIB:.0f} / {x[-1] / _MIB:.0f}"
         for x in (figures.worker_bytes, figures.redis_bytes)
     ]
     return (
-        f"| {figures.tasks:,} | {before:.2f} / {after:.2f} | {figures.images_per_s:.2f} "
-        f"| {ratio:.2f} | {1000 * figures.spent_s / figures.tasks:.1f} | {' | '.join(memory)} |"
+        f"| {figures.tasks:,} | {figures.encoded_per_s:.2f} | {figures.images_per_s:.2f} "
+        f"| {figures.ratio:.2f} | {1000 * figures.spent_s / figures.tasks:.1f} "
+        f"| {' | '.join(memory)} |"
     )
 
 
@@ -184,11 +267,11 @@ def main() -> None:
         parser.error(f"the first {CHUNK_TASKS} tasks are left out: give more")
     print(f"{options.model}, {os.cpu_count()} cores, {torch.get_num_threads()} threads of torch\n")
     print(
-        "| tasks | encoder before / after, images/s | run, images/s | ratio | ms/task "
+        "| tasks | encoder alone, images/s | run, images/s | ratio | ms/task "
         "| worker MiB start / most / end | Redis MiB start / most / end |\n" + 7 * "|---" + "|"
     )
-    for figures, before, after in _measure(options.model, sizes):
-        print(_show(figures, before, after), flush=True)
+    for figures in _measure(options.model, sizes):
+        print(_show(figures), flush=True)
 
 
 if __name__ == "__main__":

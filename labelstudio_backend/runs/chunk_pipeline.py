@@ -49,6 +49,7 @@ _READERS = 4
 _POSTERS = 2
 # Two, not one a core: a click waits for the encodes in hand, and they are slower side by side.
 _CPU_ENCODERS = 2
+_ASK_AGAIN_S = 0.05
 _NO_MASK = "no_mask"
 
 
@@ -106,8 +107,7 @@ class ChunkPipeline:
             turns = Semaphore(self._encoder_count)
             try:
                 for batch in self._batches(line):
-                    turns.acquire()
-                    if self._errors or (self._begun and should_stop()):
+                    if not self._wait_for(turns, should_stop) or self._errors:
                         break
                     self._begun.update(task.id for task in batch)
                     encoding = encoders.submit(self._encode, batch, posters)
@@ -118,6 +118,17 @@ class ChunkPipeline:
         if self._errors:
             raise self._errors[0]
         return [task_id for task_id in task_ids if task_id not in self._begun]
+
+    def _wait_for(self, turns: Semaphore, should_stop: Callable[[], bool]) -> bool:
+        """Wait until an encoder is free; False when it should stop.
+
+        Redis is asked while the encoders are at work: the answer is there when one is free.
+        """
+        while True:
+            if self._begun and should_stop():
+                return False
+            if turns.acquire(timeout=_ASK_AGAIN_S):
+                return True
 
     def _start_encoders(self) -> RequestThreads:
         share = max(1, torch.get_num_threads() // self._encoder_count)

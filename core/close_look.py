@@ -1,10 +1,11 @@
 """Decoding that looks more closely at what is small in the image.
 
-The whole image answers first. A prompt whose object is small in it is asked again in the tile
-around the object, and again as long as the answer is so much smaller that a smaller tile holds it.
+A box says how large its object is: where that is small in the image, the tile around the object
+answers at once. All else is asked in the whole image, and again in the tile around the answer as
+long as that is so much smaller that a smaller tile holds it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,40 +74,68 @@ def decode_closely(
         ImageError: an embedding belongs to another model.
     """
     size_hw = embedding.original_size_hw
-    answers = [PlacedPrediction(p, None, size_hw) for p in predictor.decode(embedding, prompts)]
-    remaining = list(range(len(prompts)))
+    for prompt in prompts:
+        prompt.check_inside(size_hw)
+    look = _Look(predictor, prompts, size_hw, embed_tile)
+    answers = look.look_at([i for i, prompt in enumerate(prompts) if prompt.box is not None], {})
+    rest = [i for i in range(len(prompts)) if i not in answers]
+    whole = predictor.decode(embedding, [prompts[i] for i in rest])
+    for i, prediction in zip(rest, whole, strict=True):
+        answers[i] = PlacedPrediction(prediction, None, size_hw)
+    remaining = [i for i in rest if prompts[i].box is None]
     for _ in range(_LOOKS):
-        tiles = {i: _find_smaller_tile(prompts[i], answers[i], predictor) for i in remaining}
+        closer = look.look_at(remaining, answers)
+        answers |= closer
+        remaining = list(closer)
+    return [answers[i] for i in range(len(prompts))]
+
+
+class _Look:
+    """Asks prompts in tiles of an image."""
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        prompts: Sequence[Prompt],
+        size_hw: tuple[int, int],
+        embed_tile: EmbedTile,
+    ) -> None:
+        self._predictor = predictor
+        self._prompts = prompts
+        self._size_hw = size_hw
+        self._embed_tile = embed_tile
+
+    def look_at(
+        self, indices: Sequence[int], answers: Mapping[int, PlacedPrediction]
+    ) -> dict[int, PlacedPrediction]:
+        """The answers of those that a smaller tile holds; some may have none so far."""
         by_tile: dict[Tile, list[tuple[int, Prompt]]] = {}
-        for i, tile in tiles.items():
-            moved = tile.move_prompt(prompts[i]) if tile else None
+        for i in indices:
+            tile = self._find_smaller_tile(self._prompts[i], answers.get(i))
+            moved = tile.move_prompt(self._prompts[i]) if tile else None
             if tile is not None and moved is not None:
                 by_tile.setdefault(tile, []).append((i, moved))
-        remaining = []
+        found = {}
         for tile, asked in by_tile.items():
-            closer = embed_tile(tile)
+            closer = self._embed_tile(tile)
             if closer is not None:
-                found = predictor.decode(closer, [moved for _, moved in asked])
-                for (i, _), prediction in zip(asked, found, strict=True):
+                seen = self._predictor.decode(closer, [moved for _, moved in asked])
+                for (i, _), prediction in zip(asked, seen, strict=True):
                     # Who sees nothing from close by has not seen better.
                     if prediction.candidate_mask(prediction.best).any():
-                        answers[i] = PlacedPrediction(prediction, tile, size_hw)
-                        remaining.append(i)
-    return answers
+                        found[i] = PlacedPrediction(prediction, tile, self._size_hw)
+        return found
+
+    def _find_smaller_tile(self, prompt: Prompt, answer: PlacedPrediction | None) -> Tile | None:
+        room = ROOM_AROUND_GUESS if prompt.box is None else ROOM_AROUND_BOX
+        extent = _find_extent(prompt, answer)
+        tile = find_tile(extent, room, self._size_hw, self._predictor.architecture)
+        if tile is None or answer is None or answer.tile is None:
+            return tile
+        return tile if tile.longest_px < answer.tile.longest_px else None
 
 
-def _find_smaller_tile(
-    prompt: Prompt, answer: PlacedPrediction, predictor: Predictor
-) -> Tile | None:
-    room = ROOM_AROUND_GUESS if prompt.box is None else ROOM_AROUND_BOX
-    extent = _find_extent(prompt, answer)
-    tile = find_tile(extent, room, answer.size_hw, predictor.architecture)
-    if tile is None or answer.tile is None:
-        return tile
-    return tile if tile.longest_px < answer.tile.longest_px else None
-
-
-def _find_extent(prompt: Prompt, answer: PlacedPrediction) -> NDArray[np.float64]:
+def _find_extent(prompt: Prompt, answer: PlacedPrediction | None) -> NDArray[np.float64]:
     """(4,) original pixels around positive points and box; without a box, around the answer too.
 
     What an annotator draws around the object says how large it is; a click does not.
@@ -114,7 +143,7 @@ def _find_extent(prompt: Prompt, answer: PlacedPrediction) -> NDArray[np.float64
     corners = [prompt.positive_points]
     if prompt.box is not None:
         corners.append(prompt.box.reshape(2, 2))
-    else:
+    elif answer is not None:
         prediction = answer.prediction
         y, x = np.nonzero(prediction.low_res_logits[prediction.best] >= 0)
         if len(x):

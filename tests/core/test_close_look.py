@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core import ImageEmbedding, Predictor, Prompt, Tile, decode_closely, load_predictor
+from core import (
+    ImageEmbedding,
+    MaskPrediction,
+    Predictor,
+    Prompt,
+    PromptError,
+    Tile,
+    decode_closely,
+    load_predictor,
+)
 from training.evaluation import mask_iou
 from training.examples import held_out_scenes
 
@@ -116,6 +125,37 @@ def test_a_closer_look_that_sees_nothing_changes_nothing(
     (answer,) = decode_closely(shipped, embedding, [prompt], embed_blindly)
     assert answer.tile is None
     np.testing.assert_array_equal(answer.draw(), shipped.decode(embedding, prompt).mask)
+
+
+def test_a_small_box_is_asked_in_its_tile_alone(
+    shipped: Predictor,
+    wide: tuple[NDArray[np.uint8], list[BoolArray]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rgb, objects = wide
+    embedding, small, large = shipped.encode(rgb), box_of(objects[0]), Prompt(box=[9, 9, 900, 900])
+    asked: list[tuple[ImageEmbedding, int]] = []
+    decode = shipped.decode
+
+    def watch(embedding: ImageEmbedding, prompts: list[Prompt]) -> list[MaskPrediction]:
+        asked.append((embedding, len(prompts)))
+        return decode(embedding, prompts)
+
+    monkeypatch.setattr(shipped, "decode", watch)
+    embed = Embedder(shipped, rgb)
+    in_tile, in_image = decode_closely(shipped, embedding, [small, large], embed)
+    assert [tile is not None for tile in (in_tile.tile, in_image.tile)] == [True, False]
+    assert [(of is embedding, count) for of, count in asked] == [(False, 1), (True, 1)]
+
+
+def test_a_prompt_beside_the_image_is_refused_however_small(
+    shipped: Predictor, wide: tuple[NDArray[np.uint8], list[BoolArray]]
+) -> None:
+    rgb, _ = wide
+    height, width = rgb.shape[:2]
+    beside = Prompt(box=[width + 20, height + 20, width + 40, height + 40])
+    with pytest.raises(PromptError):
+        decode_closely(shipped, shipped.encode(rgb), [beside], Embedder(shipped, rgb))
 
 
 def test_no_prompt_needs_nothing(predictor: Predictor, photo_like: NDArray[np.uint8]) -> None:

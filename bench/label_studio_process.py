@@ -1,7 +1,6 @@
-"""The stand-in for Label Studio in a process of its own: it shares the processor, not the GIL."""
+"""The stand-in for Label Studio in a process of its own."""
 
 import io
-import multiprocessing
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,6 +14,8 @@ from pydantic import SecretStr
 
 from labelstudio_backend import LabelStudioAccount
 from tests.label_studio_stand_in import LabelStudioStandIn
+
+from .piped_process import piped_process
 
 _DETECTOR = "detector"
 
@@ -55,18 +56,8 @@ def serve_label_studio(
         task_count: tasks.
         unlike: of the first tasks, how many have a file like no other, with the same pixels.
     """
-    spawn = multiprocessing.get_context("spawn")
-    ours, theirs = spawn.Pipe()
-    process = spawn.Process(
-        target=_serve, args=(theirs, list(photos), task_count, unlike), daemon=True
-    )
-    process.start()
-    theirs.close()  # so that waiting ends when the process does
-    try:
-        yield LabelStudioProcess(ours)
-    finally:
-        ours.close()  # it ends with its pipe
-        process.join()
+    with piped_process(_serve, list(photos), task_count, unlike) as pipe:
+        yield LabelStudioProcess(pipe)
 
 
 def _serve(pipe: Connection, photos: Sequence[bytes], task_count: int, unlike: int) -> None:

@@ -12,7 +12,6 @@ only.
 """
 
 import argparse
-import multiprocessing
 import os
 import signal
 import sys
@@ -38,6 +37,7 @@ from worker import connect_redis, list_workers
 from .label_studio_process import LabelStudioProcess, serve_label_studio
 from .memory import sampling_memory
 from .photos import make_photos
+from .piped_process import piped_process
 from .report import Row
 from .smooth_model import make_smooth_weights
 
@@ -97,23 +97,8 @@ class _Encoder:
         self._spent_s += spent_s
 
 
-@contextmanager
-def _serving_encoder(model: str, weights: Path, photos: Sequence[bytes]) -> Iterator[Connection]:
-    """One process that encodes for as many seconds as it is sent; the pipe to it."""
-    spawn = multiprocessing.get_context("spawn")
-    ours, theirs = spawn.Pipe()
-    process = spawn.Process(target=_encode, args=(theirs, model, weights, photos), daemon=True)
-    process.start()
-    theirs.close()  # so that waiting ends when the process does
-    try:
-        ours.recv()  # it is ready
-        yield ours
-    finally:
-        ours.close()  # it ends with its pipe
-        process.join()
-
-
 def _encode(pipe: Connection, model: str, weights: Path, photos: Sequence[bytes]) -> None:
+    """Encode for as many seconds as is sent, and say how many images that were."""
     predictor = load_predictor(model, weights)
     images = [read_image(photo) for photo in photos]
     for image in images[:_WARM_UPS]:
@@ -226,7 +211,8 @@ def _measure(model: str, sizes: Sequence[int]) -> Iterator[RunFigures]:
         # Without tiles: they are encodes more than one an image.
         runs = RunService(redis, load_predictor(model, weights), has_tiles=False)
         worker = stack.enter_context(_serving_worker(model, weights, server.url, redis))
-        pipe = stack.enter_context(_serving_encoder(model, weights, photos))
+        pipe = stack.enter_context(piped_process(_encode, model, weights, photos))
+        pipe.recv()  # it is ready
         for tasks in sizes:
             encoder = _Encoder(pipe)
             with serve_label_studio(photos, tasks) as label_studio:

@@ -6,6 +6,7 @@ begins anew with every byte that arrives, so that a host which sends one byte a 
 waited for without end, in its headers as in its body; here no wait goes beyond the deadline.
 """
 
+import socket
 import ssl
 import time
 from collections.abc import Callable, Iterable
@@ -20,6 +21,11 @@ from .addresses import Reach, Resolve, check_addresses, resolve_host
 
 Clock = Callable[[], float]
 
+
+# A server that sends headers and body one after the other, as `label-studio start` does, waits with
+# the second until the first is acknowledged, and Linux does that after 40 ms; other systems have no
+# such option. It lasts for a few packets.
+_TCP_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 # What a body that was decoded while it was read no longer is.
 _ON_THE_WIRE = ("Content-Encoding", "Content-Length", "Transfer-Encoding")
@@ -136,6 +142,9 @@ class _GuardedStream(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Whatever has arrived."""
+        if _TCP_QUICKACK is not None:
+            connection = self._stream.get_extra_info("socket")
+            connection.setsockopt(socket.IPPROTO_TCP, _TCP_QUICKACK, 1)
         return self._stream.read(max_bytes, self._deadline.cut(timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:

@@ -147,9 +147,8 @@ def measure_run(
     stored = label_studio.find_times()
     if (progress.done, len(stored)) != (tasks, tasks):
         raise SystemExit(f"{len(stored)} of {tasks} predictions were stored: {progress}")
-    # Predictions are stored many at a time; when a chunk ends, all of its are.
-    began, *_, ended = (clock.find_s(x) for x in stored[CHUNK_TASKS - 1 :])
-    rate = (tasks - CHUNK_TASKS) / (ended - began)
+    first, *_, last = (clock.find_s(x) for x in stored[CHUNK_TASKS:])
+    rate = (tasks - CHUNK_TASKS - 1) / (last - first)
     return RunFigures(tasks, spent_s, rate, encoder.images_per_s, worker_bytes, redis_bytes)
 
 

@@ -1,13 +1,15 @@
-"""Predictions into a real Label Studio: one by one, and several in one call.
+"""Predictions into a real Label Studio: one by one, and several in one call of its import.
 
 ``python -m bench.storing`` starts the Label Studio that ``make e2e`` installs, fills a project of
-each size, and prints a Markdown table of milliseconds a prediction: medians of ways that take
-turns. Each prediction is a mask of ``nano`` on a photo.
+each size, whose tasks have the box of a detector, and prints a Markdown table of milliseconds a
+prediction: medians of ways that take turns. Each prediction is a mask of ``nano`` on a photo.
 """
 
 import argparse
+import json
 import tempfile
 from collections.abc import Iterator, Mapping
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -15,11 +17,11 @@ import httpx
 from pydantic import SecretStr
 
 from core import load_predictor, read_image
-from labelstudio_backend import LabelStudioAccount, LabelStudioClient, encode_brush_rle
-from labelstudio_backend.label_studio.predictions import (
-    Stored,
-    WrittenPrediction,
-    write_prediction,
+from labelstudio_backend import (
+    LabelStudioAccount,
+    LabelStudioClient,
+    LabelStudioSession,
+    encode_brush_rle,
 )
 from tests.e2e.label_studio import LABEL_CONFIG, LabelStudio
 
@@ -32,6 +34,15 @@ _TURNS = 3
 _ALONE = 4
 _TOGETHER = (4, 10, 40)
 _ADDED_AT_ONCE = 2000
+_DETECTED = {
+    "model_version": "detector",
+    "result": [
+        {
+            "id": "d", "from_name": "tag3", "to_name": "image", "type": "rectanglelabels",
+            "value": {"x": 1, "y": 2, "width": 3, "height": 4, "rectanglelabels": ["Dog"]},
+        }
+    ],
+}  # fmt: skip
 
 
 def make_prediction() -> dict[str, object]:
@@ -54,7 +65,10 @@ def make_project(api: httpx.Client, tasks: int) -> int:
     project: int = api.post("/api/projects", json=body).raise_for_status().json()["id"]
     for start in range(0, tasks, _ADDED_AT_ONCE):
         numbers = range(start, min(start + _ADDED_AT_ONCE, tasks))
-        added = [{"data": {"image": f"http://localhost/{n}.jpg"}} for n in numbers]
+        added = [
+            {"data": {"image": f"http://localhost/{n}.jpg"}, "predictions": [_DETECTED]}
+            for n in numbers
+        ]
         api.post(f"/api/projects/{project}/import", json=added).raise_for_status()
     return project
 
@@ -67,22 +81,24 @@ def list_task_ids(client: LabelStudioClient, project: int) -> Iterator[int]:
         page_number += 1
 
 
-def measure(client: LabelStudioClient, project: int) -> Mapping[str, float]:
+def measure(account: LabelStudioAccount, project: int) -> Mapping[str, float]:
     """Milliseconds a prediction by way."""
+    client = LabelStudioClient(account)
+    session = LabelStudioSession(account, patience_s=0)
     prediction = make_prediction()
     needed = (_TURNS + 1) * (_ALONE + sum(_TOGETHER))
     ids = iter(list(islice(list_task_ids(client, project), needed)))
 
-    def write(count: int) -> list[WrittenPrediction]:
-        return [write_prediction(task_id, project, prediction) for task_id in islice(ids, count)]
-
     def store_alone() -> None:
-        for written in write(_ALONE):
-            client.post_prediction(written)
+        for task_id in islice(ids, _ALONE):
+            client.post_prediction(task_id, project, prediction)
 
     def store_together(count: int) -> None:
-        if client.post_predictions(write(count)) is not Stored.ALL:
-            raise SystemExit("not all were stored")
+        body = [{**prediction, "task": task_id} for task_id in islice(ids, count)]
+        path = f"/api/projects/{project}/import/predictions"
+        answer = session.send("POST", path, content=json.dumps(body).encode()).json()
+        if answer != {"created": count}:
+            raise SystemExit(f"not all were stored: {answer}")
 
     ways = {"alone": store_alone}
     task_count = client.find_project(project).task_count
@@ -90,8 +106,10 @@ def measure(client: LabelStudioClient, project: int) -> Mapping[str, float]:
     left = task_count // (_TURNS + 1) - _ALONE
     for count in _TOGETHER:
         if (left := left - count) >= 0:
-            ways[str(count)] = lambda count=count: store_together(count)  # type: ignore[misc]
+            ways[str(count)] = partial(store_together, count)
     times = take_turns(ways, turns=_TURNS)
+    client.close()
+    session.close()
     counts = {name: _ALONE if name == "alone" else int(name) for name in ways}
     return {name: times[name].median_ms / counts[name] for name in ways}
 
@@ -108,15 +126,13 @@ def main() -> None:
         label_studio = LabelStudio(Path(folder))
         label_studio.start()
         account = LabelStudioAccount(httpx.URL(label_studio.url), SecretStr(label_studio.token))
-        client = LabelStudioClient(account)
         try:
             for size in sizes:
-                found = measure(client, make_project(label_studio.api, size))
+                found = measure(account, make_project(label_studio.api, size))
                 cells = [found.get(name) for name in ("alone", *map(str, _TOGETHER))]
                 shown = ["" if ms is None else f"{ms:.1f}" for ms in cells]
                 print(f"| {size:,} | {' | '.join(shown)} |", flush=True)
         finally:
-            client.close()
             label_studio.stop()
 
 

@@ -137,15 +137,6 @@ class StandInProject:
         self.predictions.setdefault(task_id, []).append(stored)
         return 201, stored, {}
 
-    def import_predictions(self, posted: list[Json]) -> Answer:
-        """``POST /api/projects/<id>/import/predictions``: all, or none with the first reason."""
-        for one in posted:
-            if one.get("task") not in self._data:
-                return error(400, f'{one} contains invalid "task" field')
-        for one in posted:
-            self.post_prediction({**one, "project": self.id})
-        return 201, {"created": len(posted)}, {}
-
     def delete_prediction(self, prediction_id: int) -> Answer:
         """``DELETE /api/predictions/<id>/``."""
         for stored in self.predictions.values():

@@ -193,7 +193,7 @@ class LabelStudioStandIn:
         path: str,
         query: dict[str, str],
         authorization: str,
-        posted: Any,
+        posted: Json,
     ) -> Answer:
         if path == "/api/version":
             return ok({"release": "1.23.2"})
@@ -209,8 +209,6 @@ class LabelStudioStandIn:
             return self.project.list_tasks(query)
         if path == "/api/predictions/" and method == "POST":
             return self.project.post_prediction(posted)
-        if path == f"/api/projects/{self.project.id}/import/predictions":
-            return self.project.import_predictions(posted)
         if path == "/api/predictions/":
             return self.project.list_predictions(int(query["task"]))
         if method == "DELETE" and (found := re.fullmatch(r"/api/predictions/(\d+)/", path)):

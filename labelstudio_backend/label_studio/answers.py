@@ -209,12 +209,6 @@ class DrawnPredictions(RootModel[tuple[DrawnPrediction, ...]]):
     """Of ``/api/predictions``, with the regions."""
 
 
-class ImportAnswer(_Answer):
-    """Of ``/api/projects/<id>/import/predictions``."""
-
-    created: int
-
-
 class StoredPredictions(RootModel[tuple[StoredPrediction, ...]]):
     """Of ``/api/predictions``."""
 

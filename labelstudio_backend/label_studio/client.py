@@ -17,7 +17,7 @@ from .answers import (
     VersionAnswer,
     read_answer,
 )
-from .predictions import PredictionStore, Stored, WrittenPrediction
+from .predictions import PredictionStore
 from .session import LabelStudioSession
 from .tasks import TaskLists, check_project
 
@@ -170,40 +170,22 @@ class LabelStudioClient:
 
     def post_prediction(
         self,
-        written: WrittenPrediction,
+        task_id: int,
+        project_id: int,
+        prediction: Mapping[str, object],
         is_alone: Callable[[], bool] = lambda: True,
-        is_doubtful: bool = False,
     ) -> None:
         """Store a prediction, once: where it is not known whether it arrived, look first.
 
         Args:
-            written: what ``write_prediction`` made.
+            task_id: the task.
+            project_id: its project.
+            prediction: ``result``, ``score`` and ``model_version``.
             is_alone: asked after it is stored: whether nobody else can have stored one of this
                 model version meanwhile. Otherwise it is looked for, and the later one deleted.
-            is_doubtful: whether an earlier call may have stored it.
 
         Raises:
             TaskMissing, ProjectMissing: it was deleted.
             PredictionRefused: Label Studio does not take it.
         """
-        self._predictions.post(written, is_alone, is_doubtful)
-
-    def post_predictions(self, predictions: Sequence[WrittenPrediction]) -> Stored:
-        """Store predictions of one project's tasks in one call, tried once.
-
-        It takes Label Studio a fraction of the time of as many calls, and something for each task
-        of the project (docs/prelabeling.md). It says neither which prediction it does not take nor
-        why: post those one by one that are not stored.
-
-        Args:
-            predictions: one at least.
-        """
-        return self._predictions.post_together(predictions)
-
-    def keep_earliest(self, task_id: int, model_version: str) -> None:
-        """Of a task's predictions of a model version, delete all but the first.
-
-        Raises:
-            TaskMissing: there is no task of this id.
-        """
-        self._predictions.keep_earliest(task_id, model_version)
+        self._predictions.post(task_id, project_id, prediction, is_alone)

@@ -1,22 +1,14 @@
 """Predictions that Label Studio keeps: each is stored once; checked with Label Studio 1.23.2."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Callable, Mapping
 
 import httpx
 
-from ..errors import (
-    LabelStudioError,
-    PredictionRefused,
-    ProjectMissing,
-    TaskMissing,
-)
+from ..errors import PredictionRefused, ProjectMissing, TaskMissing
 from .answers import (
     DrawnPrediction,
     DrawnPredictions,
-    ImportAnswer,
     StoredPrediction,
     StoredPredictions,
     read_answer,
@@ -28,47 +20,6 @@ from .session import LabelStudioSession
 
 _PREDICTIONS = "/api/predictions/"
 _REFUSED = (400, 413, 422)
-
-
-@dataclass(frozen=True, eq=False)
-class WrittenPrediction:
-    """A task's prediction as it is sent.
-
-    Attributes:
-        task_id: the task.
-        project_id: its project.
-        model_version: that predicted.
-        content: JSON.
-    """
-
-    task_id: int
-    project_id: int
-    model_version: str
-    content: bytes
-
-
-def write_prediction(
-    task_id: int, project_id: int, prediction: Mapping[str, object]
-) -> WrittenPrediction:
-    """Write a prediction, which takes a while where it is long.
-
-    Args:
-        task_id: the task.
-        project_id: its project.
-        prediction: ``result``, ``score`` and ``model_version``.
-    """
-    body = {**prediction, "task": task_id, "project": project_id}
-    content = json.dumps(body, separators=(",", ":")).encode()
-    return WrittenPrediction(task_id, project_id, str(prediction["model_version"]), content)
-
-
-class Stored(Enum):
-    """What came of storing several predictions in one call."""
-
-    ALL = "all"
-    NONE = "none"
-    UNKNOWN = "unknown"
-    """Any of them may be stored."""
 
 
 class PredictionStore:
@@ -98,49 +49,29 @@ class PredictionStore:
 
     def post(
         self,
-        written: WrittenPrediction,
+        task_id: int,
+        project_id: int,
+        prediction: Mapping[str, object],
         is_alone: Callable[[], bool] = lambda: True,
-        is_doubtful: bool = False,
     ) -> None:
         """Store a prediction, once; ``LabelStudioClient.post_prediction``."""
-        task_id, model_version = written.task_id, written.model_version
+        model_version = str(prediction["model_version"])
+        body = {**prediction, "task": task_id, "project": project_id}
+        content = json.dumps(body, separators=(",", ":")).encode()
         patience = self._session.be_patient()
-        while not (is_doubtful and model_version in self.find_model_versions(task_id, patience)):
+        is_doubtful = False
+        while True:
             try:
-                response = self._session.send("POST", _PREDICTIONS, content=written.content)
+                response = self._session.send("POST", _PREDICTIONS, content=content)
+                break
             except CallFailed as failure:
                 patience.wait(failure)
                 is_doubtful |= failure.may_have_arrived
-                continue
-            posted = _read_posted(response, written)
-            if is_doubtful or not is_alone():
-                self._remove_double(task_id, model_version, posted.id)
-            return
-
-    def post_together(self, predictions: Sequence[WrittenPrediction]) -> Stored:
-        """Store predictions in one call; ``LabelStudioClient.post_predictions``."""
-        path = f"/api/projects/{predictions[0].project_id}/import/predictions"
-        content = b"[" + b",".join(one.content for one in predictions) + b"]"
-        try:
-            response = self._session.send("POST", path, content=content)
-        except LabelStudioError:
-            return Stored.NONE  # who may store predictions need not be allowed to import them
-        except CallFailed as failure:
-            return Stored.UNKNOWN if failure.may_have_arrived else Stored.NONE
-        if not response.is_success:
-            return Stored.NONE
-        try:
-            created = read_answer(response, ImportAnswer).created
-        except LabelStudioError:
-            return Stored.UNKNOWN
-        # It leaves out, without a word, what does not suit the project's label config.
-        return Stored.ALL if created == len(predictions) else Stored.UNKNOWN
-
-    def keep_earliest(self, task_id: int, model_version: str) -> None:
-        """Delete all but a task's first prediction; ``LabelStudioClient.keep_earliest``."""
-        stored = [one.id for one in self._find(task_id) if one.model_version == model_version]
-        for later in sorted(stored)[1:]:
-            self._delete(later)
+            if is_doubtful and model_version in self.find_model_versions(task_id, patience):
+                return
+        posted = _read_posted(response, task_id, project_id, len(content))
+        if is_doubtful or not is_alone():
+            self._remove_double(task_id, model_version, posted.id)
 
     def _find(self, task_id: int, patience: Patience | None = None) -> tuple[StoredPrediction, ...]:
         return read_answer(self._ask(task_id, patience), StoredPredictions).root
@@ -162,14 +93,12 @@ class PredictionStore:
             if one.model_version == model_version and one.id < posted_id
         )
         if any(earlier):
-            self._delete(posted_id)
-
-    def _delete(self, prediction_id: int) -> None:
-        self._session.ask("DELETE", f"{_PREDICTIONS}{prediction_id}/")
+            self._session.ask("DELETE", f"{_PREDICTIONS}{posted_id}/")
 
 
-def _read_posted(response: httpx.Response, written: WrittenPrediction) -> StoredPrediction:
-    task_id, project_id = written.task_id, written.project_id
+def _read_posted(
+    response: httpx.Response, task_id: int, project_id: int, size_bytes: int
+) -> StoredPrediction:
     if response.status_code not in _REFUSED:
         return read_answer(response, StoredPrediction)
     refusal = read_refusal(response)
@@ -180,9 +109,8 @@ def _read_posted(response: httpx.Response, written: WrittenPrediction) -> Stored
         raise ProjectMissing(f"Label Studio has no project {project_id} any more ({words})")
     if response.status_code == 413:
         raise PredictionRefused(
-            f"Label Studio, or a proxy before it, does not take the {len(written.content):,} bytes "
-            f"of the prediction of task {task_id} (413); raise the limit (nginx: "
-            "client_max_body_size, "
+            f"Label Studio, or a proxy before it, does not take the {size_bytes:,} bytes of the "
+            f"prediction of task {task_id} (413); raise the limit (nginx: client_max_body_size, "
             "Label Studio: DATA_UPLOAD_MAX_MEMORY_SIZE)"
         )
     raise PredictionRefused(

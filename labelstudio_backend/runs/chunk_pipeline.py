@@ -3,11 +3,9 @@
     feeder thread     asks Label Studio for some tasks at a time, finds their prompts
     reading threads   fetch and read images
     encoding threads  encode, decode
-    drawing threads   draw masks, write RLE
-    poster            posts, and says what became of the task
+    posting threads   draw masks, write RLE, post, and say what became of the task
 
-At most ``_IN_FLIGHT`` tasks are on the way to the poster, whatever their number, so that memory
-stays flat.
+At most ``_IN_FLIGHT`` tasks are under way, whatever their number, so that memory stays flat.
 
 On a CPU several images are encoded at a time, each with its share of torch's threads. One image
 with all of them would wait for the slowest thread at the end of each of hundreds of short loops,
@@ -34,7 +32,6 @@ from core import ImageEmbedding, Tile
 from worker import RequestThreads, WorkerContext, keep_embedding
 
 from ..errors import TaskMissing
-from ..label_studio.predictions import write_prediction
 from ..labeled_task import LabeledTask
 from ..protocol import Task
 from ..task_labeler import TaskLabeler, TaskPrompt
@@ -42,7 +39,6 @@ from ..task_prompts import BoxPrompt, PromptSource
 from .box_keys import find_box_keys
 from .chunk_work import ChunkWork
 from .image_fetch import fetch_image
-from .prediction_poster import PredictionPoster
 from .task_failures import RUN_STOPPERS, TASK_FAILURES
 
 logger = logging.getLogger(__name__)
@@ -50,7 +46,7 @@ logger = logging.getLogger(__name__)
 _IN_FLIGHT = 24
 _TASKS_A_LOOK = 8
 _READERS = 4
-_DRAWERS = 2
+_POSTERS = 2
 # Two, not one a core: a click waits for the encodes in hand, and they are slower side by side.
 _CPU_ENCODERS = 2
 _ASK_AGAIN_S = 0.05
@@ -102,9 +98,8 @@ class ChunkPipeline:
         self._slots = Semaphore(_IN_FLIGHT)
         self._begun: set[int] = set()
         with ExitStack() as stack:
-            poster = stack.enter_context(PredictionPoster(self._work, self._settle))
             readers = stack.enter_context(RequestThreads(_READERS, "read"))
-            drawers = stack.enter_context(RequestThreads(_DRAWERS, "draw"))
+            posters = stack.enter_context(RequestThreads(_POSTERS, "post"))
             encoders = stack.enter_context(self._start_encoders())
             feeder = stack.enter_context(RequestThreads(1, "feed"))
             line: Queue[Future[_ReadTask | None] | None] = Queue()
@@ -115,7 +110,7 @@ class ChunkPipeline:
                     if not self._wait_for(turns, should_stop) or self._errors:
                         break
                     self._begun.update(task.id for task in batch)
-                    encoding = encoders.submit(self._encode, batch, drawers, poster)
+                    encoding = encoders.submit(self._encode, batch, posters)
                     encoding.add_done_callback(lambda _: turns.release())
             finally:
                 self._is_over.set()
@@ -219,9 +214,7 @@ class ChunkPipeline:
         stored = self._work.outcomes.find_boxes(run.id, find_box_keys(task))
         return [box.to_prompt() for box in stored]
 
-    def _encode(
-        self, batch: Sequence[_ReadTask], drawers: RequestThreads, poster: PredictionPoster
-    ) -> None:
+    def _encode(self, batch: Sequence[_ReadTask], posters: RequestThreads) -> None:
         try:
             embeddings = self._work.context.encode_each([task.rgb for task in batch])
         except Exception as error:  # a thread's edge; it is about none of the tasks
@@ -231,7 +224,7 @@ class ChunkPipeline:
             try:
                 if isinstance(embedding, Exception):
                     raise embedding
-                drawers.submit(self._draw, task.id, self._label(task, embedding), poster)
+                posters.submit(self._post, task.id, self._label(task, embedding))
             except Exception as error:  # a thread's edge
                 self._settle(task.id, error)
                 self._slots.release()
@@ -242,24 +235,30 @@ class ChunkPipeline:
         encode_tile = partial(_encode_tile, self._work.context, task.rgb)
         return self._labeler.label(task.prompt, embedding, encode_tile)
 
-    def _draw(self, task_id: int, labeled: LabeledTask, poster: PredictionPoster) -> None:
+    def _post(self, task_id: int, labeled: LabeledTask) -> None:
         try:
             prediction = labeled.to_prediction()
-            if prediction is not None:
-                poster.add(write_prediction(task_id, self._work.run.project, prediction))
-            elif self._work.hold.is_kept():
+            if not self._work.hold.is_kept():
+                return
+            if prediction is None:
                 nothing = "every mask is empty or unsure; no prediction was stored"
                 self._work.record_failed(task_id, nothing, _NO_MASK)
+                return
+            project = self._work.run.project
+            self._work.client.post_prediction(
+                task_id, project, prediction, self._work.hold.is_alone
+            )
+            self._work.record_done(task_id)
         except Exception as error:  # a thread's edge
             self._settle(task_id, error)
         finally:
             self._slots.release()
 
-    def _settle(self, task_id: int, error: Exception) -> bool:
-        """See what a failure is about: this task, and then the others go on, or all."""
+    def _settle(self, task_id: int, error: Exception) -> None:
+        """See what a failure is about: all tasks, or this one, and then the others go on."""
         if isinstance(error, (*RUN_STOPPERS, RedisError)):
             self._errors.append(error)
-            return False
+            return
         if not isinstance(error, TASK_FAILURES):
             logger.error("run=%s task=%s failed", self._work.run.id, task_id, exc_info=error)
         try:
@@ -267,8 +266,6 @@ class ChunkPipeline:
             self._work.record_error(task_id, error)
         except RedisError as away:
             self._errors.append(away)
-            return False
-        return True
 
 
 def _encode_tile(context: WorkerContext, rgb: NDArray[np.uint8], tile: Tile) -> ImageEmbedding:

@@ -35,9 +35,9 @@ class ChunkWork:
     images: ImageFetcher
     outcomes: TaskOutcomes
 
-    def record_done(self, *task_ids: int) -> None:
-        """Write down that tasks are done."""
-        self.outcomes.record_done(self.run.id, *task_ids)
+    def record_done(self, task_id: int) -> None:
+        """Write down that a task is done."""
+        self.outcomes.record_done(self.run.id, task_id)
 
     def record_skipped(self, task_id: int) -> None:
         """Write down that there is nothing to do for a task."""

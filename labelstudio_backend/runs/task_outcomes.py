@@ -33,13 +33,13 @@ class TaskOutcomes:
         limit = run.options.limit
         return limit is not None and self._redis.scard(run_key(run.id, "tasks")) + more >= limit
 
-    def record_done(self, run_id: str, *task_ids: int) -> None:
-        """Tasks have their prediction."""
-        self._record(run_id, task_ids, "done")
+    def record_done(self, run_id: str, task_id: int) -> None:
+        """A task has its prediction."""
+        self._record(run_id, task_id, "done")
 
     def record_skipped(self, run_id: str, task_id: int) -> None:
         """A task holds nothing to predict from."""
-        self._record(run_id, [task_id], "skipped")
+        self._record(run_id, task_id, "skipped")
 
     def record_failed(self, run_id: str, task_id: int, reason: str, code: str) -> None:
         """A task could not be predicted.
@@ -82,9 +82,9 @@ class TaskOutcomes:
         texts = self._redis.hmget(run_key(run_id, "boxes"), list(keys))
         return [box for text in texts if text is not None for box in BOXES.validate_json(text)]
 
-    def _record(self, run_id: str, task_ids: Sequence[int], outcome: str) -> None:
+    def _record(self, run_id: str, task_id: int, outcome: str) -> None:
         with self._redis.pipeline() as pipe:
-            pipe.sadd(run_key(run_id, outcome), *task_ids)
-            pipe.hdel(run_key(run_id, "failed"), *map(str, task_ids))
-            count(pipe, "run_tasks", len(task_ids), outcome=outcome)
+            pipe.sadd(run_key(run_id, outcome), task_id)
+            pipe.hdel(run_key(run_id, "failed"), str(task_id))
+            count(pipe, "run_tasks", outcome=outcome)
             pipe.execute()

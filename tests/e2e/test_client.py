@@ -17,7 +17,6 @@ from labelstudio_backend import (
     TaskMissing,
 )
 from labelstudio_backend.errors import ImageMissing, RequestInvalid
-from labelstudio_backend.label_studio.predictions import Stored, write_prediction
 
 from ..label_studio_stand_in import LabelStudioStandIn
 from ..labelstudio_backend.image_host import run_host
@@ -89,15 +88,11 @@ def test_model_versions_are_listed_even_where_the_list_is_cut(
     many = [f"detector-{number:040}" for number in range(12)]
     for version in ("1.0", VERSION):
         client.post_prediction(
-            write_prediction(
-                studio.task_ids[2], studio.project_id, {**PREDICTION, "model_version": version}
-            )
+            studio.task_ids[2], studio.project_id, {**PREDICTION, "model_version": version}
         )
     for version in many:
         client.post_prediction(
-            write_prediction(
-                studio.task_ids[4], studio.project_id, {**PREDICTION, "model_version": version}
-            )
+            studio.task_ids[4], studio.project_id, {**PREDICTION, "model_version": version}
         )
     tasks = client.list_tasks(studio.project_id, page=1).tasks
     versions = [task.model_versions for task in tasks]
@@ -114,7 +109,7 @@ def test_a_view_chooses_orders_and_tells_model_versions(
         "value": studio.task_ids[2],
     }
     filters = {"conjunction": "and", "items": [later]}
-    client.post_prediction(write_prediction(studio.task_ids[5], studio.project_id, PREDICTION))
+    client.post_prediction(studio.task_ids[5], studio.project_id, PREDICTION)
     view_id = studio.add_view(filters, ["-tasks:id"])
     page = client.list_tasks(studio.project_id, page=1, page_size=3, view_id=view_id)
     assert [task.id for task in page.tasks] == studio.task_ids[:3:-1]
@@ -149,7 +144,7 @@ def test_whole_tasks_with_all_that_prompts_may_come_from(
     first, second, third, *_ = studio.task_ids
     studio.annotate(second)
     studio.draft(second)
-    client.post_prediction(write_prediction(second, studio.project_id, PREDICTION))
+    client.post_prediction(second, studio.project_id, PREDICTION)
     studio.delete_task(first)
     tasks = client.find_tasks(studio.project_id, [third, first, second])
     assert [task.id for task in tasks] == [third, second]
@@ -167,50 +162,9 @@ def test_whole_tasks_with_all_that_prompts_may_come_from(
 def test_a_prediction_is_stored_and_found(studio: Studio, client: LabelStudioClient) -> None:
     task_id = studio.task_ids[0]
     assert not client.has_prediction(task_id, VERSION)
-    client.post_prediction(write_prediction(task_id, studio.project_id, PREDICTION))
+    client.post_prediction(task_id, studio.project_id, PREDICTION)
     assert client.has_prediction(task_id, VERSION)
     assert not client.has_prediction(task_id, VERSION[:-1])
-
-
-def test_several_predictions_are_stored_in_one_call_as_one_by_one(
-    studio: Studio, client: LabelStudioClient
-) -> None:
-    alone, *together = studio.task_ids[:4]
-    client.post_prediction(write_prediction(alone, studio.project_id, PREDICTION))
-    written = [write_prediction(task_id, studio.project_id, PREDICTION) for task_id in together]
-    assert client.post_predictions(written) is Stored.ALL
-    drawn = [client.find_prediction(task_id, VERSION) for task_id in (alone, *together)]
-    assert all(one is not None and one.result == (MASK,) and one.score == 0.5 for one in drawn)
-    listed = client.list_tasks(studio.project_id, page=1).tasks
-    assert [task.model_versions for task in listed] == 4 * [frozenset({VERSION})] + 3 * [
-        frozenset()
-    ]
-
-
-def test_of_several_predictions_none_is_stored_where_a_task_is_gone(
-    studio: Studio, client: LabelStudioClient
-) -> None:
-    first, second, gone = studio.task_ids[:3]
-    studio.delete_task(gone)
-    written = [
-        write_prediction(task_id, studio.project_id, PREDICTION)
-        for task_id in (first, gone, second)
-    ]
-    assert client.post_predictions(written) is Stored.NONE
-    assert not client.has_prediction(first, VERSION)
-    assert not client.has_prediction(second, VERSION)
-
-
-def test_of_a_prediction_stored_twice_the_first_stays(
-    studio: Studio, client: LabelStudioClient
-) -> None:
-    task_id = studio.task_ids[0]
-    written = [write_prediction(task_id, studio.project_id, PREDICTION)] * 3
-    assert client.post_predictions(written) is Stored.ALL
-    client.keep_earliest(task_id, VERSION)
-    headers = {"Authorization": f"Token {studio.token}"}
-    path = f"{studio.url}/api/predictions/"
-    assert len(httpx.get(path, params={"task": task_id}, headers=headers).json()) == 1
 
 
 def test_a_deleted_task_is_told(studio: Studio, client: LabelStudioClient) -> None:
@@ -218,7 +172,7 @@ def test_a_deleted_task_is_told(studio: Studio, client: LabelStudioClient) -> No
     studio.delete_task(task_id)
     for ask in (
         lambda: client.has_prediction(task_id, VERSION),
-        lambda: client.post_prediction(write_prediction(task_id, studio.project_id, PREDICTION)),
+        lambda: client.post_prediction(task_id, studio.project_id, PREDICTION),
     ):
         with pytest.raises(TaskMissing, match=f"no task {task_id}"):
             ask()
@@ -230,7 +184,7 @@ def test_a_project_that_is_not_there_is_told(studio: Studio, client: LabelStudio
         lambda: client.list_tasks(UNKNOWN, page=1),
         lambda: client.list_tasks(UNKNOWN, page=2),
         lambda: client.find_tasks(UNKNOWN, [1]),
-        lambda: client.post_prediction(write_prediction(studio.task_ids[0], UNKNOWN, PREDICTION)),
+        lambda: client.post_prediction(studio.task_ids[0], UNKNOWN, PREDICTION),
     ]
     for ask in asks:
         with pytest.raises(ProjectMissing, match=f"no project {UNKNOWN}"):
@@ -240,7 +194,7 @@ def test_a_project_that_is_not_there_is_told(studio: Studio, client: LabelStudio
 def test_a_prediction_that_is_not_taken_is_told(studio: Studio, client: LabelStudioClient) -> None:
     with pytest.raises(PredictionRefused, match=r"score.*A valid number is required"):
         client.post_prediction(
-            write_prediction(studio.task_ids[0], studio.project_id, {**PREDICTION, "score": "high"})
+            studio.task_ids[0], studio.project_id, {**PREDICTION, "score": "high"}
         )
 
 
@@ -250,7 +204,7 @@ def test_a_prediction_that_was_stored_already_when_the_answer_got_lost_is_not_do
     # What the client does after a late arrival, on the real API: the later of the two goes.
     task_id = studio.task_ids[0]
     for _ in range(2):
-        client.post_prediction(write_prediction(task_id, studio.project_id, PREDICTION))
+        client.post_prediction(task_id, studio.project_id, PREDICTION)
     headers = {"Authorization": f"Token {studio.token}"}
     path, query = f"{studio.url}/api/predictions/", {"task": task_id}
     first, second = (one["id"] for one in httpx.get(path, params=query, headers=headers).json())
@@ -286,7 +240,7 @@ def test_a_project_that_asks_models_when_tasks_are_listed_does_not_ask_for_the_c
         model.requests.clear()
         client.list_tasks(real.project_id, page=1)
         client.find_tasks(real.project_id, real.task_ids)
-        client.post_prediction(write_prediction(real.task_ids[0], real.project_id, PREDICTION))
+        client.post_prediction(real.task_ids[0], real.project_id, PREDICTION)
         assert len(client.list_tasks(real.project_id, page=1).tasks[0].model_versions) == 1
         assert not [path for path, _ in model.requests if path == "/predict"]
 

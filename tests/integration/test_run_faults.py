@@ -68,8 +68,8 @@ def test_a_worker_killed_while_it_posts_has_stored_each_prediction_once(
 ) -> None:
     task_ids = add_tasks(label_studio, 40, "Dog")
     first = start_worker()
-    # They are stored, and nobody hears of it.
-    label_studio.do_after_next("POST .*predictions", first.kill)
+    # It is stored, and nobody hears of it.
+    label_studio.do_after_next("POST /api/predictions", first.kill)
     run = runs.start(1, account, RunOptions())
     first.wait(_TIMEOUT_S)
     stored = sum(len(ours(label_studio, t, predictor.model_version)) for t in task_ids)

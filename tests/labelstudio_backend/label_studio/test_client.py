@@ -16,7 +16,6 @@ from labelstudio_backend import (
 )
 from labelstudio_backend.errors import RequestInvalid
 from labelstudio_backend.label_studio import session
-from labelstudio_backend.label_studio.predictions import write_prediction
 
 from ...label_studio_stand_in import EMAIL, LabelStudioStandIn
 from .conftest import MakeClient, Time
@@ -150,7 +149,7 @@ def test_a_project_that_is_not_there_is_told(client: LabelStudioClient) -> None:
         lambda: client.list_tasks(2, page=1),
         lambda: client.list_tasks(2, page=3),
         lambda: client.find_tasks(2, [1]),
-        lambda: client.post_prediction(write_prediction(1, 2, PREDICTION)),
+        lambda: client.post_prediction(1, 2, PREDICTION),
     ):
         with pytest.raises(ProjectMissing, match="no project 2"):
             ask()
@@ -165,8 +164,8 @@ def test_a_personal_access_token_that_expires_in_the_middle_is_exchanged_anew(
     client = make_client(studio.personal_access_token)
     client.find_project(1)
     studio.expire_tokens()
-    client.post_prediction(write_prediction(1, 1, PREDICTION))
-    client.post_prediction(write_prediction(2, 1, PREDICTION))
+    client.post_prediction(1, 1, PREDICTION)
+    client.post_prediction(2, 1, PREDICTION)
     assert studio.requests.count("POST /api/token/refresh") == 2
     assert stored_versions(studio, 1) == stored_versions(studio, 2) == [VERSION]
 

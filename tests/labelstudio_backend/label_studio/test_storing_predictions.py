@@ -10,7 +10,6 @@ from labelstudio_backend import (
     PredictionRefused,
     TaskMissing,
 )
-from labelstudio_backend.label_studio.predictions import Stored, WrittenPrediction, write_prediction
 
 from ...label_studio_project import Json
 from ...label_studio_stand_in import LabelStudioStandIn
@@ -21,7 +20,7 @@ from .stored_predictions import PREDICTION, VERSION, store, stored_versions
 def test_a_prediction_is_stored_as_it_is(
     studio: LabelStudioStandIn, client: LabelStudioClient
 ) -> None:
-    client.post_prediction(write_prediction(3, 1, PREDICTION))
+    client.post_prediction(3, 1, PREDICTION)
     (stored,) = studio.predictions[3]
     assert stored == {**stored, **PREDICTION, "task": 3, "project": 1}
     assert client.has_prediction(3, VERSION)
@@ -69,7 +68,7 @@ def test_whatever_happens_a_prediction_is_stored_once(
 ) -> None:
     store(studio, 3, "other")
     misbehave(studio)
-    client.post_prediction(write_prediction(3, 1, PREDICTION))
+    client.post_prediction(3, 1, PREDICTION)
     assert stored_versions(studio, 3) == ["other", VERSION]
 
 
@@ -77,7 +76,7 @@ def test_a_busy_label_studio_is_not_asked_whether_it_stored_what_it_refused(
     studio: LabelStudioStandIn, client: LabelStudioClient
 ) -> None:
     be_busy(studio)
-    client.post_prediction(write_prediction(3, 1, PREDICTION))
+    client.post_prediction(3, 1, PREDICTION)
     assert list(studio.requests) == ["POST /api/predictions/"] * 3
 
 
@@ -87,7 +86,7 @@ def test_a_post_that_arrives_after_it_was_looked_for_is_not_doubled(
     # The first try hangs behind a proxy; it is stored after the look, before the second try.
     studio.answer_next("POST", 504)
     studio.do_after_next("GET /api/predictions", lambda: store(studio, 3, VERSION))
-    client.post_prediction(write_prediction(3, 1, PREDICTION))
+    client.post_prediction(3, 1, PREDICTION)
     assert stored_versions(studio, 3) == [VERSION]
     assert studio.predictions[3][0]["id"] == 1
 
@@ -100,14 +99,14 @@ def test_of_two_that_store_at_once_the_earlier_stays(
 
     studio.answer_next("POST", 504)
     studio.do_after_next("GET /api/predictions", store_right_after_the_next_post)
-    client.post_prediction(write_prediction(3, 1, PREDICTION))
+    client.post_prediction(3, 1, PREDICTION)
     assert [prediction["id"] for prediction in studio.predictions[3]] == [1, 2]  # 2 goes itself
 
 
 def test_a_deleted_task_is_told(studio: LabelStudioStandIn, client: LabelStudioClient) -> None:
     studio.delete_task(3)
     with pytest.raises(TaskMissing, match="no task 3"):
-        client.post_prediction(write_prediction(3, 1, PREDICTION))
+        client.post_prediction(3, 1, PREDICTION)
     with pytest.raises(TaskMissing, match="no task 3"):
         client.has_prediction(3, VERSION)
 
@@ -118,14 +117,14 @@ def test_a_task_deleted_while_its_prediction_is_on_the_way_is_told(
     studio.drop_next("POST", is_handled_first=True)
     studio.do_after_next("POST", lambda: studio.delete_task(3))
     with pytest.raises(TaskMissing, match="no task 3"):
-        client.post_prediction(write_prediction(3, 1, PREDICTION))
+        client.post_prediction(3, 1, PREDICTION)
 
 
 def test_a_prediction_that_label_studio_does_not_take_is_told_in_its_words(
     client: LabelStudioClient, time: Time
 ) -> None:
     with pytest.raises(PredictionRefused, match=r"score.*A valid number is required"):
-        client.post_prediction(write_prediction(3, 1, {**PREDICTION, "score": "high"}))
+        client.post_prediction(3, 1, {**PREDICTION, "score": "high"})
     assert not time.waits_s
 
 
@@ -134,14 +133,14 @@ def test_a_prediction_that_is_too_large_is_told_with_its_size_and_the_limits_nam
 ) -> None:
     studio.answer_next("POST", 413, body=b"<html>Request Entity Too Large</html>")
     with pytest.raises(PredictionRefused, match=r"the 2\d\d bytes .* client_max_body_size"):
-        client.post_prediction(write_prediction(3, 1, PREDICTION))
+        client.post_prediction(3, 1, PREDICTION)
 
 
 def test_long_words_are_shortened(studio: LabelStudioStandIn, client: LabelStudioClient) -> None:
     words: Json = {"detail": "no\n" + "very " * 1000}
     studio.answer_next("POST", 400, body=words)
     with pytest.raises(PredictionRefused) as refused:
-        client.post_prediction(write_prediction(3, 1, PREDICTION))
+        client.post_prediction(3, 1, PREDICTION)
     assert "\n" not in refused.value.detail
     assert len(refused.value.detail) < 500
 
@@ -151,88 +150,6 @@ def test_many_threads_store_all_predictions_over_kept_connections(
 ) -> None:
     task_ids = studio.add_tasks([{"image": "x"}] * 60)
     with ThreadPoolExecutor(8) as threads:
-        list(
-            threads.map(
-                lambda task_id: client.post_prediction(write_prediction(task_id, 1, PREDICTION)),
-                task_ids,
-            )
-        )
+        list(threads.map(lambda task_id: client.post_prediction(task_id, 1, PREDICTION), task_ids))
     assert all(stored_versions(studio, task_id) == [VERSION] for task_id in task_ids)
     assert studio.connection_count <= 8
-
-
-# Several in one call
-
-IMPORT = "POST /api/projects/1/import/predictions"
-TASKS = (2, 3, 5)
-
-
-def write_all() -> list[WrittenPrediction]:
-    return [write_prediction(task_id, 1, PREDICTION) for task_id in TASKS]
-
-
-def test_several_are_stored_in_one_call_as_they_are(
-    studio: LabelStudioStandIn, client: LabelStudioClient
-) -> None:
-    assert client.post_predictions(write_all()) is Stored.ALL
-    assert list(studio.requests) == [IMPORT]
-    for task_id in TASKS:
-        (stored,) = studio.predictions[task_id]
-        assert stored == {**stored, **PREDICTION, "task": task_id, "project": 1}
-
-
-def test_where_a_task_is_gone_none_is_stored(
-    studio: LabelStudioStandIn, client: LabelStudioClient
-) -> None:
-    studio.delete_task(TASKS[-1])
-    assert client.post_predictions(write_all()) is Stored.NONE
-    assert not any(stored_versions(studio, task_id) for task_id in TASKS)
-
-
-@pytest.mark.parametrize("status", [302, 400, 403, 404, 405, 413, 429])
-def test_a_call_that_is_refused_stored_none(
-    studio: LabelStudioStandIn, client: LabelStudioClient, status: int
-) -> None:
-    studio.answer_next(IMPORT, status, Location="http://elsewhere/")
-    assert client.post_predictions(write_all()) is Stored.NONE
-    assert list(studio.requests) == [IMPORT]
-
-
-@pytest.mark.parametrize("status", [500, 502, 504])
-def test_a_call_that_failed_may_have_stored_any(
-    studio: LabelStudioStandIn, client: LabelStudioClient, status: int
-) -> None:
-    studio.answer_next(IMPORT, status)
-    assert client.post_predictions(write_all()) is Stored.UNKNOWN
-
-
-@pytest.mark.parametrize("body", [{"created": len(TASKS) - 1}, {"id": 1}, b"<html>"])
-def test_an_answer_that_does_not_name_them_all_may_have_stored_any(
-    studio: LabelStudioStandIn, client: LabelStudioClient, body: object
-) -> None:
-    studio.answer_next(IMPORT, 201, body=body)
-    assert client.post_predictions(write_all()) is Stored.UNKNOWN
-
-
-def test_a_broken_connection_may_have_stored_any_and_none_is_doubled_after_it(
-    studio: LabelStudioStandIn, client: LabelStudioClient
-) -> None:
-    studio.drop_next(IMPORT, is_handled_first=True)
-    assert client.post_predictions(write_all()) is Stored.UNKNOWN
-    studio.delete_task(TASKS[0])
-    with pytest.raises(TaskMissing):
-        client.post_prediction(write_all()[0], is_doubtful=True)
-    studio.predictions[TASKS[1]].clear()
-    for written in write_all()[1:]:
-        client.post_prediction(written, is_doubtful=True)
-    assert [stored_versions(studio, task_id) for task_id in TASKS[1:]] == [[VERSION], [VERSION]]
-
-
-def test_of_a_version_stored_twice_the_first_stays(
-    studio: LabelStudioStandIn, client: LabelStudioClient
-) -> None:
-    store(studio, 3, "other", VERSION, VERSION, "other", VERSION)
-    client.keep_earliest(3, VERSION)
-    assert [one["id"] for one in studio.predictions[3]] == [1, 2, 4]
-    client.keep_earliest(2, VERSION)
-    assert stored_versions(studio, 2) == []

@@ -10,6 +10,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -143,8 +144,9 @@ class _GuardedStream(httpcore.NetworkStream):
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Whatever has arrived."""
         if _TCP_QUICKACK is not None:
-            connection = self._stream.get_extra_info("socket")
-            connection.setsockopt(socket.IPPROTO_TCP, _TCP_QUICKACK, 1)
+            with suppress(OSError):  # what is wrong is said when it is read
+                connection = self._stream.get_extra_info("socket")
+                connection.setsockopt(socket.IPPROTO_TCP, _TCP_QUICKACK, 1)
         return self._stream.read(max_bytes, self._deadline.cut(timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:

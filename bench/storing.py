@@ -23,13 +23,13 @@ from labelstudio_backend import (
     LabelStudioSession,
     encode_brush_rle,
 )
-from tests.e2e.label_studio import LABEL_CONFIG, LabelStudio
+from tests.e2e.label_studio import EXECUTABLE, LABEL_CONFIG, LabelStudio
 
 from .measuring import take_turns
 from .model_rows import make_prompt
 from .photos import make_photos
 
-_SIZES = (100, 1000, 10_000)
+_SIZES = (100, 300, 1000, 5000)
 _TURNS = 3
 _ALONE = 4
 _TOGETHER = (4, 10, 40)
@@ -117,9 +117,13 @@ def measure(account: LabelStudioAccount, project: int) -> Mapping[str, float]:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description="Storing predictions in a real Label Studio.")
-    parser.add_argument("--tasks", help="sizes of projects, such as 100,1000,10000")
+    parser.add_argument("--tasks", help="sizes of projects, such as 100,1000")
     options = parser.parse_args()
     sizes = [int(x) for x in options.tasks.split(",")] if options.tasks else _SIZES
+    if not EXECUTABLE.exists():
+        parser.error("Label Studio is not installed here; `make e2e` does that")
+    if min(sizes) < (least := (_TURNS + 1) * _ALONE):
+        parser.error(f"a project needs {least} tasks: each is given one prediction")
     heads = ["tasks", "one by one", *(f"{count} in a call" for count in _TOGETHER)]
     print(f"| {' | '.join(heads)} |\n{len(heads) * '|---'}|")
     with tempfile.TemporaryDirectory() as folder:

@@ -29,6 +29,12 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(autouse=True)
+def same_first_values() -> None:
+    """The same random weights on each run, whatever ran before and whichever process runs it."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture(scope="session")
 def nano_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint of nano's architecture with random weights: logic, not quality."""

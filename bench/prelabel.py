@@ -14,7 +14,6 @@ only.
 import argparse
 import os
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -24,15 +23,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
-from redis import Redis
 
 from core import MODELS, load_predictor, read_image
-from esam.processes import start_process, stop_process
 from esam.redis_server import PrivateRedis
 from esam.thread_policy import let_waiting_threads_sleep
 from labelstudio_backend.runs import RunOptions, RunService, RunState
 from labelstudio_backend.runs.run_store import CHUNK_TASKS
-from worker import connect_redis, list_workers
+from worker import connect_redis
 
 from .label_studio_process import LabelStudioProcess, serve_label_studio
 from .memory import sampling_memory
@@ -40,6 +37,7 @@ from .photos import make_photos
 from .piped_process import piped_process
 from .report import Row
 from .smooth_model import make_smooth_weights
+from .worker_process import serving_worker
 
 _SIZES = {"nano": (100, 1000, 10_000), "vitt": (100,)}
 _RUN_FOR_S = 4.0
@@ -47,7 +45,6 @@ _ENCODE_FOR_S = 2.0
 _WARM_UPS = 5
 _MIB = 1 << 20
 _POLL_S = 0.1
-_START_TIMEOUT_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -182,23 +179,6 @@ class _Clock:
         return unix_s - self._began - stood
 
 
-@contextmanager
-def _serving_worker(model: str, weights: Path, redis_url: str, redis: Redis) -> Iterator[int]:
-    """One worker process that is ready; its id."""
-    environment = {**os.environ, "ESAM_REDIS_URL": redis_url, "LOG_LEVEL": "WARNING"}
-    command = [sys.executable, "-m", "esam", "worker"]
-    process = start_process([*command, "--model", model, "--weights", str(weights)], environment)
-    try:
-        deadline = time.monotonic() + _START_TIMEOUT_S
-        while not list_workers(redis):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise SystemExit("the worker did not start")
-            time.sleep(_POLL_S)
-        yield process.pid
-    finally:
-        stop_process(process)
-
-
 def _measure(model: str, sizes: Sequence[int]) -> Iterator[RunFigures]:
     """The figures of each size."""
     photos = make_photos()
@@ -210,7 +190,7 @@ def _measure(model: str, sizes: Sequence[int]) -> Iterator[RunFigures]:
         stack.callback(redis.close)
         # Without tiles: they are encodes more than one an image.
         runs = RunService(redis, load_predictor(model, weights), has_tiles=False)
-        worker = stack.enter_context(_serving_worker(model, weights, server.url, redis))
+        worker = stack.enter_context(serving_worker(model, weights, server.url, redis))
         pipe = stack.enter_context(piped_process(_encode, model, weights, photos))
         pipe.recv()  # it is ready
         for tasks in sizes:

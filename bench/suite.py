@@ -16,6 +16,7 @@ from pathlib import Path
 
 import torch
 
+from .beside import measure_beside
 from .cache_rows import measure_cache
 from .device_rows import measure_device
 from .model_rows import measure_model
@@ -36,6 +37,7 @@ def _measure(groups: Iterable[str]) -> Iterator[Row]:
             "start": measure_starts,
             "click": partial(_both, measure_clicks),
             "prelabel": measure_prelabel,
+            "beside": measure_beside,
         }
         for group in groups or known:
             yield from known[group]()
@@ -79,7 +81,7 @@ def _describe_machine() -> dict[str, object]:
 def run_suite() -> None:
     """Measure, show each row as it comes, and write the report."""
     parser = argparse.ArgumentParser(description="Everything that can be measured here.")
-    groups = ("device", "model", "cache", "queue", "start", "click", "prelabel")
+    groups = ("device", "model", "cache", "queue", "start", "click", "prelabel", "beside")
     parser.add_argument("groups", nargs="*", help=f"of {', '.join(groups)}; default all")
     parser.add_argument("--device", default=_name_device(), help="names the files")
     parser.add_argument("--out", type=Path, default=_RESULTS, help="folder of the report")

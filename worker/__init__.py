@@ -19,6 +19,7 @@ from .errors import (
 from .job_queue import count_waiting_jobs, enqueue_job, find_unfinished_job
 from .jobs import encode_here, find_embedding, keep_embedding
 from .keys import BATCH, INTERACTIVE, PREFETCH, QUEUES, parse_view, view_of
+from .long_job import LongJob, do_long_job
 from .queue_state import QueueState, read_queues
 from .redis_connection import (
     as_text,
@@ -43,6 +44,7 @@ __all__ = [
     "EncodeFailed",
     "EncodeTimeout",
     "JobRefused",
+    "LongJob",
     "NoWorker",
     "NotAWorker",
     "QueueFull",
@@ -61,6 +63,7 @@ __all__ = [
     "count_waiting_jobs",
     "current_context",
     "current_request_id",
+    "do_long_job",
     "encode_here",
     "enqueue_job",
     "explain_redis_error",

@@ -28,9 +28,12 @@ from core import (
 from .counters import count
 from .embedding_codec import EmbeddingDtype
 from .errors import NotAWorker
-from .job_queue import is_urgent_waiting
 
 logger = logging.getLogger(__name__)
+
+
+def _do_nothing(queue: str, at_most: int) -> None:
+    """A process that serves no queue has no jobs to do."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class WorkerContext:
         embedding_dtype: of the embeddings that it puts into the cache.
         image_max_pixels: of the images that it reads.
         images_at_once: how many its device encodes best in one batch.
+        do_urgent_jobs: does jobs of the queues before this one, so many at most, here and now.
     """
 
     predictor: Predictor
@@ -52,6 +56,7 @@ class WorkerContext:
     embedding_dtype: EmbeddingDtype = "float16"
     image_max_pixels: int = MAX_PIXELS
     images_at_once: int = 1
+    do_urgent_jobs: Callable[[str, int], None] = _do_nothing
 
     def read_image(self, content: bytes) -> NDArray[np.uint8]:
         """An image file's content as (H, W, 3) uint8 RGB.
@@ -114,13 +119,6 @@ class WorkerContext:
         logger.critical("the device %s is lost; ending", self.predictor.device, exc_info=error)
         logging.shutdown()
         os._exit(1)
-
-    def should_yield(self, queue: str) -> bool:
-        """Whether a long job of this queue should hand back what it has not begun.
-
-        True when somebody who waits comes first, or when this process was told to stop.
-        """
-        return self.is_stopping() or is_urgent_waiting(self.redis, than=queue)
 
 
 _context: WorkerContext | None = None

@@ -107,6 +107,7 @@ def _serve(
             settings.embedding_dtype,
             settings.image_max_pixels,
             1 if predictor.device.type == "cpu" else _IMAGES_AT_ONCE,
+            worker.do_urgent_jobs,
         )
     )
     drain.give_back = worker.give_back_jobs

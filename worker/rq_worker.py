@@ -9,11 +9,13 @@ for each job, and cannot be used with CUDA. Beyond that this one
 - is known again after Redis was restarted without its data;
 - stops between jobs, never in the moment it takes one, and gives back the job in hand when that
   takes too long (``drain``);
+- does urgent jobs in the midst of a long one (``long_job``);
 - does a job again that Redis failed, and gives up one that hangs in native code.
 """
 
 import logging
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -101,8 +103,9 @@ class EncodeWorker(SimpleWorker):
         """Do a job in this process, beating meanwhile.
 
         Raises:
-            RedisError: Redis went away meanwhile; the job is on its queue again.
+            RedisError: Redis went away meanwhile; the job is still this worker's.
         """
+        is_within = bool(self.executions)
         # RQ says so only after it has registered the job, and takes a registered job that is not
         # started for one that is over: the job of a worker that was killed between the two.
         job.set_status(JobStatus.STARTED)
@@ -111,7 +114,33 @@ class EncodeWorker(SimpleWorker):
         request_id = choose_request_id(meta.get(REQUEST_ID_FIELD))
         with self._beating(job, execution), working_for(request_id):
             self.perform_job(job, queue, execution)
+        if is_within:
+            return
+        self.give_back_jobs(is_life_lost=True)  # those that Redis failed in the midst of this one
+        self.executions.clear()
         self.set_state(WorkerStatus.IDLE)
+
+    def do_urgent_jobs(self, than: str, at_most: int) -> None:
+        """Do jobs that come before those of a queue, in the midst of one of its jobs.
+
+        Args:
+            than: the queue of the job in hand, which calls this from the thread that it began in.
+            at_most: so many.
+
+        Raises:
+            RedisError: Redis went away; the job in hand ends, and what it failed is given back.
+        """
+        urgent = self.queues[: QUEUES.index(than)]
+        for _ in range(at_most):
+            if self._drain.is_requested:
+                return
+            found = self.queue_class.dequeue_any(
+                urgent, None, self.connection, self.job_class, self.serializer
+            )
+            if found is None:
+                return
+            with _alarm_put_off():
+                self.execute_job(*found)
 
     def subscribe(self) -> None:
         """Listen to nobody: RQ's commands would let whoever may publish stop this worker."""
@@ -225,3 +254,15 @@ class EncodeWorker(SimpleWorker):
         finally:
             is_done.set()
             thread.join()
+
+
+@contextmanager
+def _alarm_put_off() -> Iterator[None]:
+    """RQ's alarm that ends a job rings later by as much as the body takes."""
+    handler = signal.getsignal(signal.SIGALRM)
+    left_s, _ = signal.setitimer(signal.ITIMER_REAL, 0)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGALRM, handler)
+        signal.setitimer(signal.ITIMER_REAL, left_s)

@@ -176,6 +176,7 @@ class ChunkPipeline:
 
     def _read(self, task_id: int, task: Task | None) -> _ReadTask | None:
         """Fetch and read a task's image; None when there is nothing to encode."""
+        self._work.job.let_pass()
         if self._is_over.is_set():
             return None
         try:
@@ -236,6 +237,7 @@ class ChunkPipeline:
         return self._labeler.label(task.prompt, embedding, encode_tile)
 
     def _post(self, task_id: int, labeled: LabeledTask) -> None:
+        self._work.job.let_pass()
         try:
             prediction = labeled.to_prediction()
             if not self._work.hold.is_kept():

@@ -3,7 +3,7 @@
 import logging
 from dataclasses import dataclass
 
-from worker import WorkerContext
+from worker import LongJob, WorkerContext
 
 from ..errors import translate_error
 from ..images.fetcher import ImageFetcher
@@ -26,6 +26,7 @@ class ChunkWork:
         client: of the run's Label Studio.
         images: fetches what tasks name.
         outcomes: where it is written down what became of each task.
+        job: the worker's, that urgent ones pass.
     """
 
     run: Run
@@ -34,6 +35,7 @@ class ChunkWork:
     client: LabelStudioClient
     images: ImageFetcher
     outcomes: TaskOutcomes
+    job: LongJob
 
     def record_done(self, task_id: int) -> None:
         """Write down that a task is done."""

@@ -1,9 +1,9 @@
 """The last chunk of a learning run: the decoder learns, and is used if it is better.
 
-It goes in pieces of about a second. Between two of them the worker looks whether a click waits,
-whether it shall end, and whether the run was cancelled; then it hands the chunk back with the
-decoder so far in Redis, where the next one goes on. Half a minute of work is lost at most when a
-worker is killed.
+It goes in pieces of about a second. Between two of them it lets clicks pass, and looks whether the
+worker shall end, whether more clicks come than may pass, and whether the run was cancelled; then it
+hands the chunk back with the decoder so far in Redis, where the next one goes on. Half a minute of
+work is lost at most when a worker is killed.
 """
 
 import logging
@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from core import Predictor
 from training import DecoderTrainingConfig, FineTuning, TooFewObjects
-from worker import BATCH, WorkerContext
+from worker import LongJob, WorkerContext
 
 from ..job_resources import job_resources
 from ..label_studio.client import LabelStudioClient
@@ -41,8 +41,9 @@ def learn_from_project(
     client: LabelStudioClient,
     context: WorkerContext,
     in_use: Predictor,
+    job: LongJob,
 ) -> None:
-    """Learn from what was collected, as long as nothing more urgent waits.
+    """Learn from what was collected, until it is over or the job should stop.
 
     Args:
         run: a learning run.
@@ -51,6 +52,7 @@ def learn_from_project(
         client: of the run's Label Studio.
         context: model and Redis of this worker process.
         in_use: what the project used when the run began; it has to be beaten.
+        job: the worker's, that urgent ones pass.
 
     Raises:
         LabelStudioError: an image was needed again, and Label Studio is away or refuses the token.
@@ -75,7 +77,7 @@ def learn_from_project(
     if kept is not None and not learning.restore(kept):
         logger.info("run=%s: masks or models changed; learning begins anew", run.id)
     apprentice = _Apprentice(run, store, lessons, hold, learning)
-    if apprentice.work(lambda: context.should_yield(BATCH)):
+    if apprentice.work(job.should_stop):
         models = job_resources().find_models(context)
         report = _conclude(run, learning, tasks, images, lessons, models, in_use)
         store.save_report(run.id, report)
@@ -105,7 +107,7 @@ class _Apprentice:
         self._learning = learning
         self._clock = clock
 
-    def work(self, should_yield: Callable[[], bool]) -> bool:
+    def work(self, should_stop: Callable[[], bool]) -> bool:
         """Learn until it is over or it should stop, one piece at least; whether it is over."""
         started = kept_at = told_at = self._clock()
         self._tell()
@@ -117,7 +119,7 @@ class _Apprentice:
                 told_at = now
             if not self._hold.is_kept():
                 return False
-            if should_yield() or not self._is_running() or now - started >= _SLICE_S:
+            if should_stop() or not self._is_running() or now - started >= _SLICE_S:
                 break
             if now - kept_at >= _KEEP_EVERY_S:
                 self._keep()

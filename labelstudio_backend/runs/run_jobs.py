@@ -7,11 +7,12 @@ masks, and in a last chunk learns from these.
 import logging
 import time
 from collections.abc import Sequence
+from functools import partial
 
 from redis.exceptions import RedisError
 
 from core import Predictor
-from worker import BATCH, WorkerContext, current_context
+from worker import BATCH, LongJob, WorkerContext, current_context, do_long_job
 
 from ..errors import BackendError, ModelConflict, ModelMissing, RunConflict, RunMissing
 from ..job_resources import job_resources
@@ -58,17 +59,7 @@ def work_on_chunk(run_id: str, chunk_id: str) -> None:
     if chunk is None or not store.is_running(run_id):
         return
     try:
-        predictor = _find_predictor(run, context)
-        client = job_resources().find_client(AccountStore(context.redis), run.account)
-        if chunk.is_lesson:
-            # What learns brings packages along that nobody else here needs.
-            from .lesson_job import learn_from_project
-
-            learn_from_project(run, chunk, store, client, context, predictor)
-        elif chunk.page is not None:
-            _list_page(run, chunk, store, client, context)
-        else:
-            _work_on_tasks(run, chunk, store, client, context, predictor)
+        do_long_job(context, BATCH, partial(_do_work, run, chunk, store, context))
     except RedisError:
         logger.warning(
             "run=%s chunk=%s: Redis went away; it goes on when Redis is back", run_id, chunk_id
@@ -82,6 +73,20 @@ def work_on_chunk(run_id: str, chunk_id: str) -> None:
         logger.exception("run stopped run=%s", run_id)
         reason = f"a fault of this service ({type(error).__name__}); the worker's log says more"
         store.stop(run_id, RunState.STOPPED, reason)
+
+
+def _do_work(run: Run, chunk: Chunk, store: RunStore, context: WorkerContext, job: LongJob) -> None:
+    predictor = _find_predictor(run, context)
+    client = job_resources().find_client(AccountStore(context.redis), run.account)
+    if chunk.is_lesson:
+        # What learns brings packages along that nobody else here needs.
+        from .lesson_job import learn_from_project
+
+        learn_from_project(run, chunk, store, client, context, predictor, job)
+    elif chunk.page is not None:
+        _list_page(run, chunk, store, client, context)
+    else:
+        _work_on_tasks(run, chunk, store, client, context, predictor, job)
 
 
 def stop_lost_run(run_id: str, chunk_id: str) -> None:
@@ -159,6 +164,7 @@ def _work_on_tasks(
     client: LabelStudioClient,
     context: WorkerContext,
     predictor: Predictor,
+    job: LongJob,
 ) -> None:
     outcomes = TaskOutcomes(context.redis)
     attempts = store.begin_chunk(run.id, chunk.id)
@@ -175,10 +181,9 @@ def _work_on_tasks(
     hold = ChunkHold(store, run.id, chunk, attempts)
 
     def should_stop() -> bool:
-        has_reason = context.should_yield(BATCH) or not store.is_running(run.id)
-        return has_reason or not hold.is_kept()
+        return job.should_stop() or not store.is_running(run.id) or not hold.is_kept()
 
-    work = ChunkWork(run, hold, context, client, job_resources().images, outcomes)
+    work = ChunkWork(run, hold, context, client, job_resources().images, outcomes, job)
     if run.kind is RunKind.LEARNING:
         rest = MaskCollector(work).collect(chunk.tasks, should_stop)
     else:

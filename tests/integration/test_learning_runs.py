@@ -10,6 +10,7 @@ from redis import Redis
 
 from core import Predictor
 from labelstudio_backend import LabelStudioAccount, ModelStore, RunConflict
+from labelstudio_backend.redis_keys import run_key
 from labelstudio_backend.runs import RunOptions, RunProgress, RunService, RunState
 from labelstudio_backend.runs.lesson_store import LessonStore
 from worker import EmbeddingClient, read_counters
@@ -166,7 +167,7 @@ def test_a_cancelled_run_goes_on_where_it_was_though_redis_gave_up_the_masks(
     runs.cancel(run.id)
 
 
-def test_a_click_comes_first_and_a_killed_worker_costs_what_was_learned_since(
+def test_a_click_comes_in_the_midst_of_a_lesson_that_goes_on(
     label_studio: LabelStudioStandIn,
     account: LabelStudioAccount,
     runs: RunService,
@@ -175,13 +176,36 @@ def test_a_click_comes_first_and_a_killed_worker_costs_what_was_learned_since(
     start_worker: StartWorker,
 ) -> None:
     add_accepted(label_studio, range(11))
-    worker = start_worker()
+    start_worker()
     run = runs.start_learning(1, account, MANY_STEPS)
     before = wait_for(runs, run.id, has_learned(3))
+    chunks = redis.hkeys(run_key(run.id, "chunks"))
     EmbeddingClient(redis, predictor.embedding_identity).get_or_encode(make_jpeg(99))
     assert runs.find(run.id)[1].state is RunState.RUNNING, "the click did not wait for its end"
+    assert redis.hkeys(run_key(run.id, "chunks")) == chunks, "nothing was handed back"
     assert before.learning is not None
     wait_for(runs, run.id, has_learned(before.learning.done + 1))
+    assert count_encoded(redis) == 12, "11 images and the click"
+    runs.cancel(run.id)
+
+
+def test_a_killed_worker_costs_what_was_learned_since_it_was_kept(
+    label_studio: LabelStudioStandIn,
+    account: LabelStudioAccount,
+    runs: RunService,
+    redis: Redis,
+    start_worker: StartWorker,
+) -> None:
+    add_accepted(label_studio, range(11))
+    worker = start_worker()
+    run = runs.start_learning(1, account, MANY_STEPS)
+    wait_for(runs, run.id, has_learned(3))
+    runs.cancel(run.id)
+    wait_until_kept(redis, run.id)
+    kept = runs.find(run.id)[1].learning
+    assert kept is not None
+    runs.resume(run.id)
+    wait_for(runs, run.id, has_learned(kept.done + 1))
     worker.kill()
     worker.wait()
     miss_beats(redis)
@@ -189,8 +213,8 @@ def test_a_click_comes_first_and_a_killed_worker_costs_what_was_learned_since(
     start_worker()
     after = wait_for(runs, run.id, lambda progress: progress.learning is not None)
     assert after.learning is not None
-    assert after.learning.done >= before.learning.done
-    assert count_encoded(redis) == 12, "11 images and the click"
+    assert after.learning.done >= kept.done
+    assert count_encoded(redis) == 11, "no image twice"
     runs.cancel(run.id)
 
 

@@ -13,11 +13,20 @@ from redis import Redis
 from core import Predictor
 from labelstudio_backend import LabelStudioAccount, ProjectMissing, RunConflict, RunMissing
 from labelstudio_backend.errors import LabelConfigInvalid, UnknownLabel
+from labelstudio_backend.redis_keys import run_key
 from labelstudio_backend.runs import RunOptions, RunService, RunState
 from labelstudio_backend.runs.box_keys import box_key
 from labelstudio_backend.runs.run import StoredBox
+from labelstudio_backend.runs.run_store import CHUNK_TASKS
 from labelstudio_backend.task_prompts import PromptSource
-from worker import BATCH, EmbeddingClient, as_text, connect_redis, count_waiting_jobs
+from worker import (
+    BATCH,
+    EmbeddingClient,
+    as_text,
+    connect_redis,
+    count_waiting_jobs,
+    read_counters,
+)
 
 from ..label_studio_stand_in import LabelStudioStandIn
 from ..redis_process import RedisProcess
@@ -372,22 +381,26 @@ def test_selecting_the_same_tasks_again_takes_none_twice(
     assert_one_each(label_studio, task_ids, predictor)
 
 
-def test_a_click_waits_for_about_one_encode_while_a_run_goes_on(
+@pytest.mark.parametrize("prompts", [PromptSource.REGIONS, PromptSource.EVERYTHING])
+def test_a_click_comes_in_the_midst_of_a_run_that_goes_on(
     label_studio: LabelStudioStandIn,
     account: LabelStudioAccount,
     runs: RunService,
     redis: Redis,
     predictor: Predictor,
     start_worker: StartWorker,
+    prompts: PromptSource,
 ) -> None:
-    add_tasks(label_studio, 300, "Dog")
+    add_tasks(label_studio, CHUNK_TASKS, "Dog")
     start_worker()
-    run = runs.start(1, account, RunOptions())
-    wait_for_done(runs, run.id, 5)
+    run = runs.start(1, account, RunOptions(prompts=prompts))
+    while not any(one.name == "encoded_images" for one in read_counters(redis)):
+        assert runs.find(run.id)[1].state is RunState.RUNNING
+        time.sleep(0.01)
+    chunks = redis.hkeys(run_key(run.id, "chunks"))
     EmbeddingClient(redis, predictor.embedding_identity).get_or_encode(make_jpeg(12345))
-    progress = runs.find(run.id)[1]
-    assert progress.state is RunState.RUNNING
-    assert progress.done < 60, "it came before the tasks of the chunk in hand"
+    assert runs.find(run.id)[1].state is RunState.RUNNING
+    assert redis.hkeys(run_key(run.id, "chunks")) == chunks, "nothing was handed back"
     runs.cancel(run.id)
 
 

@@ -23,7 +23,7 @@ from labelstudio_backend.runs.run_store import RunStore, make_chunks
 from labelstudio_backend.runs.task_outcomes import TaskOutcomes
 from tests.integration.detected_tasks import make_account
 from tests.label_studio_stand_in import LabelStudioStandIn
-from worker import WorkerContext, as_text
+from worker import LongJob, WorkerContext, as_text
 
 BeginChunk = Callable[..., ChunkWork]
 STEPS = RunOptions(steps=1)
@@ -67,6 +67,7 @@ def begin_chunk(
             client,
             ImageFetcher.from_settings(BackendSettings()),
             TaskOutcomes(redis),
+            LongJob(),
         )
 
     yield begin

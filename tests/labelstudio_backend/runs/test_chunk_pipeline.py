@@ -1,6 +1,7 @@
 """A chunk of tasks that this process labels: what ends one task, and what ends all."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 import pytest
@@ -72,6 +73,36 @@ def test_a_worker_that_should_stop_ends_at_once_with_what_is_in_hand(
     assert len(done) == 1, "at least one, so that a run gets on"
     images = [request for request in studio.requests if request.startswith("GET /data/")]
     assert len(images) < len(task_ids), "others are not even fetched"
+
+
+def test_nothing_new_is_begun_while_an_urgent_job_is_done(
+    studio: LabelStudioStandIn, begin_chunk: BeginChunk
+) -> None:
+    task_ids = add_tasks(studio, 3, "Dog")
+    work = begin_chunk(task_ids)
+    with ThreadPoolExecutor() as threads:
+        with work.job.passing():
+            labelling = threads.submit(label, work, task_ids, work.job.should_stop)
+            assert not wait([labelling], 0.5).done
+            assert not any(request.startswith("GET /data/") for request in studio.requests)
+        assert labelling.result() == []
+    assert work.outcomes.find_done(work.run.id) == task_ids
+
+
+def test_what_is_drawn_is_posted_after_an_urgent_job(
+    studio: LabelStudioStandIn, begin_chunk: BeginChunk
+) -> None:
+    (task_id,) = add_tasks(studio, 1, "Dog")
+    work = begin_chunk([task_id])
+    passing = work.job.passing()
+    studio.do_after_next("GET /data/upload", passing.__enter__)
+    with ThreadPoolExecutor() as threads:
+        labelling = threads.submit(label, work, [task_id])
+        assert not wait([labelling], 0.5).done
+        assert ours(studio, task_id, work.run.model_version) == []
+        passing.__exit__(None, None, None)
+        assert labelling.result() == []
+    assert work.outcomes.find_done(work.run.id) == [task_id]
 
 
 def test_a_token_that_is_refused_ends_all_and_no_task_failed(

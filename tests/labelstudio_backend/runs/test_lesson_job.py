@@ -1,7 +1,6 @@
 """Learning in this process: what was kept of it before, and another worker that begins it."""
 
 import logging
-from dataclasses import replace
 
 import pytest
 
@@ -38,7 +37,7 @@ def lesson(collected: ChunkWork) -> Chunk:
 
 def learn(work: ChunkWork, lesson: Chunk) -> None:
     store, context = work.hold.store, work.context
-    learn_from_project(work.run, lesson, store, work.client, context, context.predictor)
+    learn_from_project(work.run, lesson, store, work.client, context, context.predictor, work.job)
 
 
 def test_what_was_learned_from_other_masks_is_begun_anew(
@@ -46,10 +45,9 @@ def test_what_was_learned_from_other_masks_is_begun_anew(
 ) -> None:
     redis, store, run_id = collected.context.redis, collected.hold.store, collected.run.id
     LessonStore(redis).save_lesson(run_id, b"of other masks")
+    collected.job.stop()
     with caplog.at_level(logging.INFO):
-        learn(
-            replace(collected, context=replace(collected.context, is_stopping=lambda: True)), lesson
-        )
+        learn(collected, lesson)
     assert "learning begins anew" in caplog.text
     learning = store.progress(run_id).learning
     assert learning is not None

@@ -1,6 +1,7 @@
 """Every key this package writes to Redis, and how long each lives.
 
-    esam:account:<id>            where a Label Studio is, and its token        (account_store)
+    esam:accounts                where Label Studios are, and their tokens, by id  (account_store)
+    esam:accounts:used           ids of accounts by when they were used last
     esam:warm:<id>               where an image is that is on its way to the cache; empty when it
                                  is there or cannot be fetched                 (warm_start)
     esam:runs                    ids of runs by time                           (runs.run_store)
@@ -23,23 +24,20 @@
     esam:project-models          projects that use, or used, a version of their own
     esam:project-models:<project>  the versions that a project used, the latest first
 
-Learned models and a run that goes on have no expiry, so that ``volatile-lru`` never evicts them.
+Learned models, accounts and a run that goes on have no expiry, so that ``volatile-lru`` never
+evicts them.
 """
 
 from typing import Final
 
-ACCOUNT_TTL_S: Final = 7 * 24 * 3600
 WARM_TTL_S: Final = 3600
 ENDED_RUN_TTL_S: Final = 30 * 24 * 3600
 
+ACCOUNTS_KEY: Final = "esam:accounts"
+ACCOUNTS_USED_KEY: Final = "esam:accounts:used"
 RUNS_KEY: Final = "esam:runs"
 MODELS_KEY: Final = "esam:models"
 PROJECT_MODELS_KEY: Final = "esam:project-models"
-
-
-def account_key(account_id: str) -> str:
-    """Key of an account."""
-    return f"esam:account:{account_id}"
 
 
 def warm_key(image_id: str) -> str:

@@ -416,5 +416,5 @@ def test_tokens_are_in_no_job_and_no_run(
     runs.start(1, account, RunOptions())
     token = (label_studio.token or "").encode()
     for key in redis.keys("*"):
-        if not as_text(key).startswith("esam:account:"):
+        if not as_text(key).startswith("esam:accounts"):
             assert token not in (redis.dump(key) or b""), key

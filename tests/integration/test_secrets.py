@@ -51,7 +51,7 @@ SECRETS = {
 }
 # What a job needs that is done later, and by nobody but a worker.
 _TOKENS_OF_ACCOUNTS = {TOKEN, EXPIRED_TOKEN, PERSONAL_TOKEN, SETUP_TOKEN}
-_ACCOUNT = ", esam:account:"
+_ACCOUNT = ", esam:accounts"
 _END_S = 90.0
 _SIGNED = f"?X-Amz-Signature={SIGNATURE}&Expires=1"
 

@@ -8,7 +8,9 @@ from redis import Redis
 from labelstudio_backend import LabelStudioAccount
 from labelstudio_backend.errors import LabelStudioUnknown
 from labelstudio_backend.label_studio.account_store import AccountStore
-from labelstudio_backend.redis_keys import ACCOUNT_TTL_S, account_key
+from labelstudio_backend.redis_keys import ACCOUNTS_KEY
+from tests.redis_process import RedisProcess
+from worker import connect_redis
 
 URL = httpx.URL("http://label-studio:8080/studio")
 
@@ -31,15 +33,26 @@ def test_an_account_comes_back_whole(accounts: AccountStore, account: LabelStudi
     assert accounts.save(account) == account_id
 
 
-def test_an_account_that_is_asked_for_lives_on(accounts: AccountStore, redis: Redis) -> None:
-    account_id = accounts.save(LabelStudioAccount(URL))
-    redis.expire(account_key(account_id), 60)
-    accounts.load(account_id)
-    assert redis.ttl(account_key(account_id)) > ACCOUNT_TTL_S - 60
-
-
-def test_one_that_expired_is_asked_for_again(accounts: AccountStore, redis: Redis) -> None:
-    account_id = accounts.save(LabelStudioAccount(URL))
-    redis.delete(account_key(account_id))
+def test_one_that_is_used_is_kept_and_one_that_nobody_used_for_a_week_is_forgotten(
+    redis: Redis,
+) -> None:
+    day_s, now_s = 24 * 3600.0, [0.0]
+    accounts = AccountStore(redis, clock=lambda: now_s[0])
+    used = accounts.save(LabelStudioAccount(URL, SecretStr("used")))
+    unused = accounts.save(LabelStudioAccount(URL, SecretStr("unused")))
+    for day in (4, 8):
+        now_s[0] = day * day_s
+        assert accounts.load(used)
     with pytest.raises(LabelStudioUnknown, match="no longer kept for this work; give them again"):
-        accounts.load(account_id)
+        accounts.load(unused)
+    assert redis.hlen(ACCOUNTS_KEY) == 1
+
+
+def test_an_account_is_kept_though_redis_is_full_and_evicts() -> None:
+    with RedisProcess(maxmemory="5mb") as server, connect_redis(server.url) as redis:
+        accounts = AccountStore(redis)
+        account_id = accounts.save(LabelStudioAccount(URL, SecretStr("a-token")))
+        for number in range(200):
+            redis.set(f"embedding:{number}", bytes(100_000), ex=3600)
+        assert redis.info("stats")["evicted_keys"] > 100
+        assert accounts.load(account_id).token == SecretStr("a-token")

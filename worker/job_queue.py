@@ -81,6 +81,11 @@ def find_unfinished_job(redis: Redis, job_id: str) -> Job | None:
     return None if job.get_status() in ENDED else job
 
 
+def has_cost_a_life(job: Job) -> bool:
+    """Whether a worker died over it."""
+    return (job.retries_left or 0) < _LIVES - 1
+
+
 def is_more_urgent(queue: str, than: str) -> bool:
     """Whether jobs of one queue come before those of another."""
     return QUEUES.index(queue) < QUEUES.index(than)

@@ -38,7 +38,7 @@ from core import EfficientSAMError
 
 from .drain import Drain
 from .errors import WorkerError
-from .job_queue import get_queue
+from .job_queue import get_queue, has_cost_a_life
 from .keys import QUEUES
 from .known_jobs import Jobs, make_job_class
 from .lost_jobs import LostJobs
@@ -123,6 +123,8 @@ class EncodeWorker(SimpleWorker):
     def do_urgent_jobs(self, than: str, at_most: int) -> None:
         """Do jobs that come before those of a queue, in the midst of one of its jobs.
 
+        One that a worker died over is left to the loop, that the job in hand does not die with it.
+
         Args:
             than: the queue of the job in hand, which calls this from the thread that it began in.
             at_most: so many.
@@ -139,8 +141,12 @@ class EncodeWorker(SimpleWorker):
             )
             if found is None:
                 return
+            job, queue = found
+            if has_cost_a_life(job):
+                queue.push_job_id(job.id, at_front=True)
+                return
             with _alarm_put_off():
-                self.execute_job(*found)
+                self.execute_job(job, queue)
 
     def subscribe(self) -> None:
         """Listen to nobody: RQ's commands would let whoever may publish stop this worker."""

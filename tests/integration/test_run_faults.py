@@ -4,6 +4,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Queue
 
@@ -14,7 +15,7 @@ from core import Predictor
 from esam.redis_server import PrivateRedis
 from labelstudio_backend import LabelStudioAccount
 from labelstudio_backend.runs import RunOptions, RunService, RunState
-from worker import EmbeddingClient, connect_redis
+from worker import EmbeddingClient, EncodeFailed, connect_redis
 
 from ..label_studio_stand_in import LabelStudioStandIn
 from ..poisoned_esam import KILLING_HW, RAISING_HW, make_noise
@@ -174,6 +175,36 @@ def test_an_image_that_kills_workers_fails_with_its_reason_and_the_others_are_pr
     )
     assert deaths == 3
     assert_one_each(label_studio, good + more, predictor)
+
+
+@pytest.mark.timeout(240)
+def test_a_click_whose_image_kills_workers_costs_a_run_no_task(
+    label_studio: LabelStudioStandIn,
+    account: LabelStudioAccount,
+    runs: RunService,
+    redis: Redis,
+    predictor: Predictor,
+    poisoned: WorkerProcesses,
+) -> None:
+    task_ids = add_tasks(label_studio, 60, "Dog")
+    worker = poisoned.start()
+    run = runs.start(1, account, RunOptions())
+    wait_for_done(runs, run.id, 3)
+    client = EmbeddingClient(redis, predictor.embedding_identity)
+    with ThreadPoolExecutor() as threads:
+        click = threads.submit(client.get_or_encode, make_noise(KILLING_HW))
+        worker.wait(_TIMEOUT_S)
+        assert runs.find(run.id)[1].done < 60, "it died in the midst of the run"
+        while runs.find(run.id)[1].state is RunState.RUNNING or not click.done():
+            if worker.poll() is not None:
+                miss_beats(redis)
+                worker = poisoned.start()
+            time.sleep(0.05)
+        with pytest.raises(EncodeFailed, match="died over it"):
+            click.result()
+    progress = runs.find(run.id)[1]
+    assert (progress.state, progress.done, progress.failed) == (RunState.FINISHED, 60, 0)
+    assert_one_each(label_studio, task_ids, predictor)
 
 
 def test_an_image_over_which_the_encoder_raises_fails_alone_and_with_the_reason(

@@ -130,6 +130,22 @@ def test_who_is_overrun_is_told_to_stop(worker: EncodeWorker, redis: Redis) -> N
     assert "long" in done
 
 
+def test_what_a_worker_died_over_does_not_pass(worker: EncodeWorker, redis: Redis) -> None:
+    def work(job: LongJob) -> None:
+        with redis.pipeline() as pipe:
+            pipe.multi()
+            urgent = enqueue_job(
+                redis, INTERACTIVE, short_job, ("urgent",), timeout_s=60, pipeline=pipe
+            )
+            pipe.hset(urgent.key, "retries_left", "1")
+            pipe.execute()
+        wait_until(job.should_stop)
+        assert urgent.get_position() == 0, "it is the first that the loop takes"
+
+    do(worker, work)
+    assert done == ["long", "urgent"]
+
+
 def test_a_process_that_shall_end_has_the_work_stop(redis: Redis, predictor: Predictor) -> None:
     context = WorkerContext(predictor, redis, is_stopping=lambda: True)
     do_long_job(context, BATCH, lambda job: wait_until(job.should_stop))

@@ -23,7 +23,7 @@ from .request_id import RequestThreads
 
 _ASK_EVERY_S = 0.02
 # As many pass at a time. Where more come than are done, the long job is handed back.
-_PASSING_AT_MOST = 4
+_PASSING_AT_MOST = 2
 # Of a thread that gets a tenth of what another gets on the same core.
 _NICENESS = 10
 

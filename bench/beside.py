@@ -9,27 +9,23 @@ a click takes longer than alone, in encodes.
 
 import argparse
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from core import MODELS, load_predictor
-from esam.redis_server import PrivateRedis
+from core import MODELS
 from esam.thread_policy import let_waiting_threads_sleep
 from labelstudio_backend import PromptSource
-from labelstudio_backend.runs import RunOptions, RunService, RunState
-from worker import EmbeddingClient, connect_redis
+from labelstudio_backend.runs import RunOptions, RunState
+from worker import EmbeddingClient
 
 from .label_studio_process import serve_label_studio
 from .photos import make_photos
 from .report import Row
-from .smooth_model import make_smooth_weights
-from .worker_process import serving_worker
+from .worker_process import serving_runs
 
 _CLICKS = 30
 _WARM_UPS = 3
@@ -73,16 +69,10 @@ def measure_waits(model: str, prompts: PromptSource, clicks: int) -> Waits:
     rng = np.random.default_rng()
     photos = make_photos()
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        weights = make_smooth_weights(folder, model)
-        server = stack.enter_context(PrivateRedis())
-        redis = connect_redis(server.url)
-        stack.callback(redis.close)
-        predictor = load_predictor(model, weights)
-        runs = RunService(redis, predictor, has_tiles=False)
-        stack.enter_context(serving_worker(model, weights, server.url, redis))
+        served = stack.enter_context(serving_runs(model))
+        runs = served.runs
         label_studio = stack.enter_context(serve_label_studio(photos, _TASKS[prompts]))
-        client = EmbeddingClient(redis, predictor.embedding_identity)
+        client = EmbeddingClient(served.redis, served.predictor.embedding_identity)
 
         def click() -> tuple[float, float]:
             """Milliseconds of a click, and of its encode."""

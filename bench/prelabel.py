@@ -14,7 +14,6 @@ only.
 import argparse
 import os
 import signal
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -25,19 +24,16 @@ from pathlib import Path
 import torch
 
 from core import MODELS, load_predictor, read_image
-from esam.redis_server import PrivateRedis
 from esam.thread_policy import let_waiting_threads_sleep
 from labelstudio_backend.runs import RunOptions, RunService, RunState
 from labelstudio_backend.runs.run_store import CHUNK_TASKS
-from worker import connect_redis
 
 from .label_studio_process import LabelStudioProcess, serve_label_studio
 from .memory import sampling_memory
 from .photos import make_photos
 from .piped_process import piped_process
 from .report import Row
-from .smooth_model import make_smooth_weights
-from .worker_process import serving_worker
+from .worker_process import serving_runs
 
 _SIZES = {"nano": (100, 1000, 10_000), "vitt": (100,)}
 _RUN_FOR_S = 4.0
@@ -183,20 +179,15 @@ def _measure(model: str, sizes: Sequence[int]) -> Iterator[RunFigures]:
     """The figures of each size."""
     photos = make_photos()
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        weights = make_smooth_weights(folder, model)
-        server = stack.enter_context(PrivateRedis())
-        redis = connect_redis(server.url)
-        stack.callback(redis.close)
-        # Without tiles: they are encodes more than one an image.
-        runs = RunService(redis, load_predictor(model, weights), has_tiles=False)
-        worker = stack.enter_context(serving_worker(model, weights, server.url, redis))
-        pipe = stack.enter_context(piped_process(_encode, model, weights, photos))
+        served = stack.enter_context(serving_runs(model))
+        pipe = stack.enter_context(piped_process(_encode, model, served.weights, photos))
         pipe.recv()  # it is ready
         for tasks in sizes:
             encoder = _Encoder(pipe)
             with serve_label_studio(photos, tasks) as label_studio:
-                yield measure_run(runs, label_studio, tasks, encoder, worker, server.pid)
+                yield measure_run(
+                    served.runs, label_studio, tasks, encoder, served.worker_pid, served.redis_pid
+                )
 
 
 def measure_prelabel() -> Iterator[Row]:

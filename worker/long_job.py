@@ -24,8 +24,8 @@ from .request_id import RequestThreads
 _ASK_EVERY_S = 0.02
 # As many pass at a time. Where more come than are done, the long job is handed back.
 _PASSING_AT_MOST = 2
-# Of a thread that gets a tenth of what another gets on the same core.
-_NICENESS = 10
+# A thread that is nicer by so much gets a tenth of what another gets on the same core.
+_NICER_BY = 10
 
 _Result = TypeVar("_Result")
 
@@ -95,7 +95,8 @@ def _begin(torch_threads: int) -> None:
     torch.set_num_threads(torch_threads)
     if sys.platform == "linux":  # elsewhere only processes are nice
         with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, get_native_id(), _NICENESS)
+            niceness = os.getpriority(os.PRIO_PROCESS, get_native_id())
+            os.setpriority(os.PRIO_PROCESS, get_native_id(), niceness + _NICER_BY)
 
 
 def _let_urgent_pass(context: WorkerContext, queue: str, job: LongJob) -> bool:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from core import ImageEmbedding, Predictor, Prompt, load_predictor
+from core import ImageEmbedding, Predictor, Prompt, has_bfloat16_units, load_predictor
 from core.preprocessing import to_model_input
 from labelstudio_backend import encode_brush_rle
 
@@ -36,6 +36,8 @@ def measure_model(folder: Path, name: str) -> Iterator[Row]:
     has_details = predictor.architecture.encoder.has_details
     published = None if has_details else PublishedModel(predictor)
     yield from _measure_encoder(predictor, published)
+    if has_bfloat16_units(predictor.device):
+        yield _measure_bfloat16(predictor, load_predictor(name, weights, dtype="auto"))
     yield from _measure_batches(predictor)
     yield from _measure_decoder(predictor, published)
 
@@ -70,6 +72,19 @@ def _measure_encoder(predictor: Predictor, published: PublishedModel | None) -> 
         55 if name == "vitt" else None,
         f"{flops / 1e9:.0f} GFLOP in {ours.median_ms:,.0f} ms: {rate:.0f} GFLOP/s of {most:.0f} "
         f"that a product of two {_MATMUL_SIDE}² matrices gets",
+    )  # fmt: skip
+
+
+def _measure_bfloat16(exact: Predictor, fast: Predictor) -> Row:
+    photo = make_photo(SIZES_HW["1072x603"])
+    times = take_turns(
+        {"ours": lambda: fast.encode(photo), "float32": lambda: exact.encode(photo)}, turns=7
+    )
+    return Row(
+        f"encode.bfloat16.{exact.spec.name}",
+        times["float32"].median_ms / times["ours"].median_ms, "x", "more", None,
+        f"one image, resize included: {times['ours'].median_ms:,.1f} ms, in float32 "
+        f"{times['float32'].median_ms:,.1f} ms", times,
     )  # fmt: skip
 
 

@@ -92,7 +92,7 @@ class _Encoder:
 
 def _encode(pipe: Connection, model: str, weights: Path, photos: Sequence[bytes]) -> None:
     """Encode for as many seconds as is sent, and say how many images that were."""
-    predictor = load_predictor(model, weights)
+    predictor = load_predictor(model, weights, dtype="auto")  # as the worker
     images = [read_image(photo) for photo in photos]
     for image in images[:_WARM_UPS]:
         predictor.encode(image)

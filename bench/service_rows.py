@@ -143,7 +143,7 @@ def _measure_warm(service: Service, model: str) -> Iterator[Row]:
 
 def _measure_cold(service: Service, model: str, weights: Path) -> Iterator[Row]:
     """Each click on an image never seen, beside the same encode without anything around it."""
-    predictor = load_predictor(model, weights)
+    predictor = load_predictor(model, weights, dtype="auto")  # as the worker
     size_hw = SIZES_HW["1072x603"]
     photo = make_photo(size_hw)
     raw, cold = [], []

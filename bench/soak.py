@@ -176,7 +176,7 @@ def _soak(
     }
     tasks = label_studio.find_tasks()
     rng = np.random.default_rng(3)
-    predictor = load_predictor("nano")
+    predictor = load_predictor("nano", dtype="auto")  # as the worker
     expected = [_expect(predictor, photo, rng) for photo in photos]
     images = [(task, expected[n % len(photos)]) for n, task in enumerate(tasks)]
     findings, is_over = Findings(), threading.Event()

@@ -53,7 +53,7 @@ def serving_runs(model: str) -> Iterator[ServedRuns]:
         server = stack.enter_context(PrivateRedis())
         redis = connect_redis(server.url)
         stack.callback(redis.close)
-        predictor = load_predictor(model, weights)
+        predictor = load_predictor(model, weights, dtype="auto")
         runs = RunService(redis, predictor, has_tiles=False)
         worker_pid = stack.enter_context(_serving_worker(model, weights, server.url, redis))
         yield ServedRuns(runs, redis, server.pid, worker_pid, predictor, weights)

@@ -31,6 +31,7 @@ from .mask_prediction import MaskPrediction
 from .model import EfficientSAM, build_decoder, build_model
 from .onnx_export import OnnxExport, export_onnx
 from .picture_grid import draw_grid, shrink_to_cell
+from .precision import has_bfloat16_units
 from .predictor import ImageEmbedding, Predictor, load_predictor
 from .prompt import Prompt
 from .registry import MODELS, Architecture, ModelSpec, find_model
@@ -79,6 +80,7 @@ __all__ = [
     "find_model",
     "find_tile",
     "git_blob_sha1",
+    "has_bfloat16_units",
     "load_model_file",
     "load_predictor",
     "pick_colour",

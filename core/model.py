@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from .image_encoder import ImageEncoder
 from .mask_decoder import MaskDecoder, PreparedImage
+from .precision import Precision
 from .prompt_encoder import SLOTS, PromptEncoder, SlotLabel
 from .pyramid_encoder import PyramidImageEncoder
 from .registry import Architecture, PyramidEncoder
@@ -80,15 +81,11 @@ class EfficientSAM(nn.Module):
         logits, iou = self.mask_decoder(image, tokens, repeats=SLOTS - kept + 1)
         return logits, iou
 
-    def set_precision(self, dtype: torch.dtype) -> None:
-        """Run encoder and mask decoder in this dtype.
-
-        The prompt encoder stays float32: at half precision the angle of a far point's Fourier
-        features is off by whole pixels.
-        """
+    def set_precision(self, precision: Precision) -> None:
+        """Run encoder and mask decoder in these dtypes."""
         if self.has_encoder:
-            self.image_encoder.to(dtype)
-        self.mask_decoder.to(dtype)
+            self.image_encoder.to(precision.encoder)
+        self.mask_decoder.to(precision.decoder)
 
 
 def _build_image_encoder(architecture: Architecture) -> ImageEncoder | PyramidImageEncoder:

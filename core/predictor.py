@@ -27,11 +27,11 @@ from .mask_decoder import PreparedImage
 from .mask_prediction import MaskPrediction
 from .memory import memory_errors_translated
 from .model import EfficientSAM, build_decoder
+from .precision import Precision, find_precision
 from .prepared_images import PreparedImages
 from .preprocessing import find_preprocessing_version, to_model_input
 from .prompt import Prompt
 
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _PASSES_AT_ONCE = 16
 _CPU_FLOATS_AT_ONCE = 1 << 21
 """Cells times channels of the passes that a CPU does at once: more would not stay in its cache."""
@@ -61,7 +61,7 @@ class Predictor:
         spec: its row in the registry.
         architecture: the numbers of its network.
         device: where it is.
-        dtype: of encoder and mask decoder.
+        precision: what it computes in.
         cleaning: what is cleaned in its answers; may be set before it is used.
         model_version: name of model and weights, such as ``efficientsam-vitt-1a2b3c4d``, and of a
             decoder of its own, such as ``efficientsam-vitt-1a2b3c4d-5e6f7081``.
@@ -75,12 +75,12 @@ class Predictor:
         model: EfficientSAM,
         weights_sha256: str,
         device: torch.device,
-        dtype: torch.dtype,
+        precision: Precision,
     ) -> None:
         self.spec = checkpoint.spec
         self.architecture = checkpoint.spec.architecture
         self.device = device
-        self.dtype = dtype
+        self.precision = precision
         self.cleaning = checkpoint.spec.mask_cleaning
         self.model_version = f"efficientsam-{self.spec.name}-{weights_sha256[:_VERSION_DIGITS]}"
         encoder = hash_encoder(model)[:_IDENTITY_DIGITS]
@@ -90,7 +90,7 @@ class Predictor:
 
     def _use(self, model: EfficientSAM) -> None:
         self._model = model.to(self.device)
-        self._model.set_precision(self.dtype)
+        self._model.set_precision(self.precision)
         self._prepared = PreparedImages(self._prepare, _PREPARED_IMAGES)
 
     def drop_encoder(self) -> None:
@@ -331,18 +331,19 @@ def load_predictor(
         name: registry name; None takes ``vitt`` when its file is there, else ``nano``.
         weights: checkpoint file; None looks in the weights folder.
         device: torch device, such as ``cpu`` or ``cuda:0``.
-        dtype: ``float32``, ``bfloat16`` or ``float16``.
+        dtype: ``float32``, ``bfloat16``, ``float16``, or ``auto`` for what suits the device, as of
+            ``find_precision``.
 
     Raises:
         UnknownModelError: no such model.
         CheckpointError: the file is missing, damaged or of another architecture.
         DeviceError: the device or dtype cannot be used here.
     """
-    if dtype not in _DTYPES:
-        raise DeviceError(f"unknown dtype {dtype!r}; use one of {', '.join(_DTYPES)}")
+    place = _usable_device(device)
+    precision = find_precision(dtype, place)
     checkpoint = find_checkpoint(name, weights)
     model, sha256 = load_model_file(checkpoint)
-    return Predictor(checkpoint, model, sha256, _usable_device(device), _DTYPES[dtype])
+    return Predictor(checkpoint, model, sha256, place, precision)
 
 
 def _usable_device(name: str) -> torch.device:

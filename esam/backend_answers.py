@@ -281,6 +281,7 @@ class WorkerStatus(_Answer):
         process: its machine and process id.
         state: such as ``busy``.
         device: where its model is.
+        dtype: what its encoder computes in.
         model_version: the model it has.
         embedding_identity: whose embeddings it makes.
         last_heartbeat_at: ISO time.
@@ -290,6 +291,7 @@ class WorkerStatus(_Answer):
     process: str | None = None
     state: str | None = None
     device: str | None = None
+    dtype: str | None = None
     model_version: str | None = None
     embedding_identity: str | None = None
     last_heartbeat_at: str | None = None

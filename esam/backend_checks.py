@@ -82,8 +82,13 @@ def check_workers(status: BackendStatus) -> Found[None]:
             f"{named}, the backend has {status.model_version}",
             "start workers and backend with the same ESAM_MODEL and ESAM_WEIGHTS",
         )
-    named = ", ".join(f"{w.name} on {w.device or 'an unknown device'}" for w in status.workers)
+    named = ", ".join(map(_describe_worker, status.workers))
     return Found(f"{len(status.workers)} alive: {named}", None)
+
+
+def _describe_worker(worker: WorkerStatus) -> str:
+    on = f"{worker.name} on {worker.device or 'an unknown device'}"
+    return f"{on} in {worker.dtype}" if worker.dtype else on
 
 
 def check_backends_label_studio(status: BackendStatus) -> Found[None]:

@@ -24,6 +24,13 @@ WeightsOption = Annotated[
 DeviceOption = Annotated[
     str, typer.Option(help="torch device, such as cpu or cuda:0.", envvar=["ESAM_DEVICE", "DEVICE"])
 ]
+DtypeOption = Annotated[
+    str,
+    typer.Option(
+        help="float32, bfloat16 or float16; auto encodes in bfloat16 where that is faster.",
+        envvar="ESAM_DTYPE",
+    ),
+]
 
 
 def say_which_model(name: str, is_default: bool) -> None:

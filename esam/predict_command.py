@@ -23,7 +23,7 @@ from labelstudio_backend import encode_brush_rle
 
 from .everything_command import predict_everything
 from .folder_command import FolderPrompts, predict_folder
-from .model_options import DeviceOption, ModelOption, WeightsOption, say_which_model
+from .model_options import DeviceOption, DtypeOption, ModelOption, WeightsOption, say_which_model
 from .prediction_files import save_picture, write_json
 
 
@@ -71,6 +71,7 @@ def predict(
     model: ModelOption = None,
     weights: WeightsOption = None,
     device: DeviceOption = "cpu",
+    dtype: DtypeOption = "auto",
 ) -> None:
     """Segment the object at a point or in a box, or everything.
 
@@ -99,7 +100,7 @@ def predict(
         if out is None:
             raise typer.BadParameter("a folder needs --out SHEET.jpg, the contact sheet")
         prompts = FolderPrompts(boxes, points_per_side)
-        predict_folder(image, prompts, out, lambda: _load(model, weights, device))
+        predict_folder(image, prompts, out, lambda: _load(model, weights, device, dtype))
         return
     _refuse_options("one image", boxes=boxes)
     if everything:
@@ -112,15 +113,15 @@ def predict(
     rgb = read_image(image)
     if prompt:
         prompt.check_inside((rgb.shape[0], rgb.shape[1]))
-    predictor = _load(model, weights, device)
+    predictor = _load(model, weights, device, dtype)
     if prompt:
         _predict_object(predictor, rgb, prompt, _Files(out, candidates, mask, json_out))
     else:
         predict_everything(predictor, rgb, points_per_side, out, json_out)
 
 
-def _load(model: str | None, weights: Path | None, device: str) -> Predictor:
-    predictor = load_predictor(model, weights, device)
+def _load(model: str | None, weights: Path | None, device: str, dtype: str) -> Predictor:
+    predictor = load_predictor(model, weights, device, dtype)
     say_which_model(predictor.spec.name, is_default=model is None and weights is None)
     return predictor
 

@@ -115,12 +115,13 @@ def _make_queue_table(queues: Queues) -> Table:
 
 
 def _make_worker_table(workers: tuple[WorkerStatus, ...]) -> Table:
-    table = Table("worker", "state", "device", "model version", "last heartbeat", box=None)
+    table = Table("worker", "state", "device", "dtype", "model version", "last heartbeat", box=None)
     for worker in workers:
         texts = (
             worker.process or worker.name,
             worker.state,
             worker.device,
+            worker.dtype,
             worker.model_version,
             describe_moment(worker.last_heartbeat_at),
         )

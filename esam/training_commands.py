@@ -24,7 +24,7 @@ from training import (
 
 from .errors import EsamError
 from .json_output import JsonOption
-from .model_options import DeviceOption, ModelOption, WeightsOption, say_which_model
+from .model_options import DeviceOption, DtypeOption, ModelOption, WeightsOption, say_which_model
 
 _HELD_OUT_SCENES = 200
 
@@ -91,6 +91,7 @@ def evaluate_command(
     model: ModelOption = None,
     weights: WeightsOption = None,
     device: DeviceOption = "cpu",
+    dtype: DtypeOption = "auto",
     scenes: Annotated[
         int, typer.Option(help="Held-out scenes to measure.", min=1)
     ] = _HELD_OUT_SCENES,
@@ -110,7 +111,7 @@ def evaluate_command(
     esam evaluate --model nano
     ```
     """
-    predictor = load_predictor(model, weights, device)
+    predictor = load_predictor(model, weights, device, dtype)
     say_which_model(predictor.spec.name, is_default=model is None and weights is None)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         row = progress.add_task("measuring")

@@ -18,7 +18,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from core import MODELS, build_model, find_checkpoint, load_model_file, save_checkpoint
+from core import (
+    MODELS,
+    build_model,
+    find_checkpoint,
+    has_bfloat16_units,
+    load_model_file,
+    save_checkpoint,
+)
 from training.affinity import AffinityHead, affinity_loss
 from training.attention import WrittenOutAttention
 from training.batches import Batch, BatchRecipe, BatchStream
@@ -266,11 +273,6 @@ class Trainer:
         decay = min(self.config.ema_decay, (1 + self.state.step) / (10 + self.state.step))
         for name, value in self.model.state_dict().items():
             self.state.average[name].lerp_(value, 1 - decay)
-
-
-def has_bfloat16_units(device: torch.device) -> bool:
-    """Whether products are faster in bfloat16; a CPU without AMX takes longer."""
-    return device.type != "cpu" or bool(torch.cpu.get_capabilities().get("amx_bf16"))
 
 
 @contextlib.contextmanager

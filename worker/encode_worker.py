@@ -89,11 +89,13 @@ def _serve(
         RedisError: Redis went away where nothing was in hand.
         RedisUnavailable: it is back, and refuses the password.
     """
+    dtype = str(predictor.precision.encoder).removeprefix("torch.")
     worker = EncodeWorker(
         redis,
         {jobs.encode_image: None, **more_jobs},
         {
             "device": str(predictor.device),
+            "dtype": dtype,
             "model_version": predictor.model_version,
             "embedding_identity": predictor.embedding_identity,
         },
@@ -112,8 +114,8 @@ def _serve(
     )
     drain.give_back = worker.give_back_jobs
     logger.info(
-        "worker ready: model=%s device=%s queues=%s",
-        predictor.model_version, predictor.device, ",".join(QUEUES),
+        "worker ready: model=%s device=%s dtype=%s queues=%s",
+        predictor.model_version, predictor.device, dtype, ",".join(QUEUES),
     )  # fmt: skip
     # Jobs log themselves in one line; RQ's four a job would drown it.
     try:

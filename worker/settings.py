@@ -25,7 +25,8 @@ class WorkerSettings(BaseSettings):
             its file is there, else ``nano``.
         weights: checkpoint file; unset looks in the weights folder.
         device: torch device, such as ``cpu`` or ``cuda:0``.
-        dtype: what the network computes in: ``float32``, ``bfloat16`` or ``float16``.
+        dtype: what the network computes in: ``float32``, ``bfloat16`` or ``float16``; ``auto``
+            encodes in bfloat16 where the device has units for it, and draws masks in float32.
         embedding_dtype: how embeddings are kept in Redis: ``float16``, or ``int8`` in half the
             room.
         image_max_pixels: the most pixels that an image may have.
@@ -47,7 +48,7 @@ class WorkerSettings(BaseSettings):
     model: str | None = Field(None, validation_alias="ESAM_MODEL")
     weights: Path | None = Field(None, validation_alias="ESAM_WEIGHTS")
     device: str = Field("cpu", validation_alias=AliasChoices("ESAM_DEVICE", "DEVICE"))
-    dtype: str = Field("float32", validation_alias="ESAM_DTYPE")
+    dtype: str = Field("auto", validation_alias="ESAM_DTYPE")
     embedding_dtype: EmbeddingDtype = Field("float16", validation_alias="ESAM_EMBEDDING_DTYPE")
     image_max_pixels: int = Field(MAX_PIXELS, validation_alias="ESAM_IMAGE_MAX_PIXELS", gt=0)
     min_part_share: Annotated[float, Field(ge=0, lt=1)] | None = Field(

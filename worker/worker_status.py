@@ -16,6 +16,7 @@ class WorkerStatus:
         name: RQ's name of it.
         state: RQ's word for what it does, such as ``busy``.
         device: where its model is.
+        dtype: what its encoder computes in.
         model_version: the model it has.
         embedding_identity: whose embeddings it makes.
         process: its machine and process id, ``gpu-box:4711``.
@@ -25,6 +26,7 @@ class WorkerStatus:
     name: str
     state: str
     device: str
+    dtype: str
     model_version: str
     embedding_identity: str
     process: str
@@ -42,8 +44,8 @@ def list_workers(redis: Redis) -> Sequence[WorkerStatus]:
 
 
 def _describe(redis: Redis, worker: BaseWorker) -> WorkerStatus:
-    fields = redis.hmget(worker.key, "device", "model_version", "embedding_identity")
-    device, model_version, identity = (
+    fields = redis.hmget(worker.key, "device", "dtype", "model_version", "embedding_identity")
+    device, dtype, model_version, identity = (
         x.decode() if isinstance(x, bytes) else x or "" for x in fields
     )
     beat = worker.last_heartbeat
@@ -51,6 +53,7 @@ def _describe(redis: Redis, worker: BaseWorker) -> WorkerStatus:
         name=worker.name,
         state=worker.get_state(),
         device=device,
+        dtype=dtype,
         model_version=model_version,
         embedding_identity=identity,
         process=f"{worker.hostname or '?'}:{worker.pid or '?'}",

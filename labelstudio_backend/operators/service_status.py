@@ -71,6 +71,7 @@ def _describe_worker(worker: WorkerStatus) -> dict[str, object]:
         "process": worker.process,
         "state": worker.state,
         "device": worker.device,
+        "dtype": worker.dtype,
         "model_version": worker.model_version,
         "embedding_identity": worker.embedding_identity,
         "last_heartbeat_at": _iso(worker.last_heartbeat_at),

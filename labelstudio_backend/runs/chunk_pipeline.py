@@ -7,10 +7,9 @@
 
 At most ``_IN_FLIGHT`` tasks are under way, whatever their number, so that memory stays flat.
 
-On a CPU several images are encoded at a time, each with its share of torch's threads. One image
-with all of them would wait for the slowest thread at the end of each of hundreds of short loops,
-and the slowest is the one beside which an image is read or a mask is drawn (figures:
-docs/prelabeling.md).
+On a CPU two batches are encoded at a time, each with half of torch's threads. One with all of
+them would wait for the slowest thread at the end of each of hundreds of short loops, and the
+slowest is the one beside which an image is read or a mask is drawn (figures: docs/prelabeling.md).
 """
 
 import hashlib
@@ -49,6 +48,8 @@ _READERS = 4
 _POSTERS = 2
 # Two, not one a core: a click waits for the encodes in hand, and they are slower side by side.
 _CPU_ENCODERS = 2
+# Each pass through an encoder costs something by itself, which small images share.
+_CPU_PIXELS_AT_ONCE = 512 * 512
 _ASK_AGAIN_S = 0.05
 _NO_MASK = "no_mask"
 
@@ -77,7 +78,11 @@ class ChunkPipeline:
         context = work.context
         is_cpu = context.predictor.device.type == "cpu"
         self._batch_size = context.images_at_once
-        self._encoder_count = _CPU_ENCODERS if is_cpu else 1
+        self._encoder_count = 1
+        if is_cpu:
+            pixels = context.predictor.architecture.image_size**2
+            self._batch_size = max(self._batch_size, _CPU_PIXELS_AT_ONCE // pixels)
+            self._encoder_count = _CPU_ENCODERS
 
     def label(self, task_ids: Sequence[int], should_stop: Callable[[], bool]) -> list[int]:
         """Label tasks until all are done or it should stop; at least one is done.

@@ -7,6 +7,7 @@ import torch
 
 from core import MODELS, Architecture, Predictor, build_model
 from core.checkpoint import Checkpoint
+from core.precision import find_precision
 from core.registry import PlainEncoder, PyramidEncoder
 
 PLAIN = Architecture(
@@ -29,4 +30,5 @@ def make_small_predictor(architecture: Architecture = PLAIN, seed: int = 0) -> P
     spec = replace(MODELS["nano"], architecture=architecture)
     model = build_model(architecture).eval()
     device = torch.device("cpu")
-    return Predictor(Checkpoint(spec, Path("none")), model, f"{seed:064x}", device, torch.float32)
+    precision = find_precision("float32", device)
+    return Predictor(Checkpoint(spec, Path("none")), model, f"{seed:064x}", device, precision)

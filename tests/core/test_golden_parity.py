@@ -57,6 +57,7 @@ class Golden:
         )
         path = folder / f"{name}.safetensors"
         save_checkpoint(model, path)
+        self.path = path
         self.predictor: Predictor = load_predictor(name, path)
         self.embedding: ImageEmbedding = self.predictor.encode(
             read_image(SHARED / "images" / "dogs.jpg")
@@ -107,6 +108,27 @@ def test_prompts_decoded_together_equal_prompts_decoded_alone(golden: Golden) ->
     for kind, answer in zip(PROMPTS, together, strict=True):
         alone = golden.predictor.decode(golden.embedding, golden.prompt(kind))
         np.testing.assert_allclose(answer.low_res_logits, alone.low_res_logits, atol=1e-3)
+
+
+def test_an_encoder_in_bfloat16_gives_nearly_the_same_masks(
+    golden: Golden, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
+    fast = load_predictor(golden.name, golden.path, dtype="auto")
+    embedding = fast.encode(read_image(SHARED / "images" / "dogs.jpg"))
+    assert embedding.features.dtype is torch.bfloat16
+    prompts = [golden.prompt(kind) for kind in PROMPTS]
+    shared = [
+        np.count_nonzero(ours.mask & exact.mask) / np.count_nonzero(ours.mask | exact.mask)
+        for ours, exact in zip(
+            fast.decode_candidates(embedding, prompts),
+            golden.predictor.decode_candidates(golden.embedding, prompts),
+            strict=True,
+        )
+    ]
+    # These weights know no objects: their masks have edges everywhere, and still agree.
+    assert np.mean(shared) >= 0.99
+    assert min(shared) >= 0.98
 
 
 def test_a_negative_point_is_never_embedded_as_label_zero(golden: Golden) -> None:

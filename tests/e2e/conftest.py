@@ -59,7 +59,7 @@ def play_stack() -> Iterator[RunningStack]:
 @pytest.fixture(scope="session")
 def predict_cup() -> PredictCup:
     """What core says of the page's photo."""
-    predictor = load_predictor("nano")
+    predictor = load_predictor("nano", dtype="auto")
     return partial(predict_closely, predictor, read_image(photo_path("coffee.png")))
 
 

@@ -23,7 +23,7 @@ PROMPTS = {
 
 @pytest.fixture(scope="module")
 def predictor() -> Predictor:
-    return load_predictor("nano")
+    return load_predictor("nano", dtype="auto")
 
 
 def smart_region(prompt: Prompt) -> dict[str, Any]:

@@ -87,7 +87,7 @@ def test_a_second_click_refines_the_mask_as_core_does(
     np.testing.assert_allclose(places, [[290, 150], [200, 250]], atol=8)
     page.wait_for_timeout(500)  # as above
     page.screenshot(path=OUTPUT / "second_click.png")
-    predictor = load_predictor("nano")
+    predictor = load_predictor("nano", dtype="auto")
     for mask, points in ((first, places[:1]), (second, places)):
         expected = predict_closely(predictor, read_image(photo), Prompt(points=points))
         assert iou(mask, expected) > 0.98

@@ -22,7 +22,9 @@ from .test_api import PROMPTS, smart_region
 @pytest.fixture(scope="module")
 def clicked(photo: Path) -> Mask:
     """The mask that core gives for the click."""
-    return predict_closely(load_predictor("nano"), read_image(photo), PROMPTS["click"])
+    return predict_closely(
+        load_predictor("nano", dtype="auto"), read_image(photo), PROMPTS["click"]
+    )
 
 
 def join_masks(regions: list[dict[str, Any]], kind: str) -> Mask:

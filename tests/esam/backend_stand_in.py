@@ -67,6 +67,7 @@ def make_status(**changes: object) -> Json:
                 "last_heartbeat_at": "2026-01-02T03:04:05+00:00",
                 "state": "idle",
                 "device": "cpu",
+                "dtype": "bfloat16",
                 "model_version": MODEL_VERSION,
                 "embedding_identity": IDENTITY,
             }

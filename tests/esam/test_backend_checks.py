@@ -33,11 +33,11 @@ def make_worker(name: str, **changes: object) -> Json:
 
 def test_a_backend_that_is_well_has_only_good_lines(backend: BackendStandIn) -> None:
     older = make_worker("w3", embedding_identity=None)  # from before it was said
-    workers = [make_worker("w1"), make_worker("w2", device="cpu"), older]
+    workers = [make_worker("w1"), make_worker("w2", device="cpu", dtype="bfloat16"), older]
     backend.say("GET /status", make_status(workers=workers))
     found = examine(backend.url)
     assert all(line.startswith("✓ ") for line in found.lines.values()), found.lines
-    assert "3 alive: w1 on cuda:0, w2 on cpu, w3 on cuda:0" in found["workers"]
+    assert "3 alive: w1 on cuda:0, w2 on cpu in bfloat16, w3 on cuda:0" in found["workers"]
     assert "volatile-lru, 1,024 MiB at most" in found["Redis memory"]
 
 

@@ -55,7 +55,7 @@ def nano_weights() -> Path:
 @pytest.fixture(scope="module")
 def predictor(nano_weights: Path) -> Predictor:
     """The predictor of these."""
-    return load_predictor("nano", nano_weights)
+    return load_predictor("nano", nano_weights, dtype="auto")
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from training.attention import WrittenOutAttention
 from training.batches import make_batch
 from training.errors import TrainingError
 from training.runs import LOG_NAME, STATE_NAME, replace_file
-from training.trainer import Trainer, has_bfloat16_units
+from training.trainer import Trainer
 
 
 def _config(folder: Path, steps: int = 4) -> TrainingConfig:
@@ -84,15 +84,6 @@ def test_a_run_of_another_network_or_optimizer_is_refused_in_words(
     torch.save(state, tmp_path / STATE_NAME)
     with pytest.raises(TrainingError, match="another --folder"):
         Trainer(_config(tmp_path))
-
-
-@pytest.mark.parametrize(("capabilities", "expected"), [({"amx_bf16": True}, True), ({}, False)])
-def test_a_processor_gains_from_bfloat16_where_it_has_units_for_it(
-    monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool], expected: bool
-) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
-    assert has_bfloat16_units(torch.device("cpu")) is expected
-    assert has_bfloat16_units(torch.device("cuda"))
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")

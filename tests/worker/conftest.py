@@ -26,10 +26,15 @@ def png(photo_like: NDArray[np.uint8], request: pytest.FixtureRequest) -> bytes:
 
 @pytest.fixture(scope="session")
 def served_redis(nano_weights: Path) -> Iterator[Redis]:
-    """A Redis with one worker, both for the whole run; tests bring images of their own."""
+    """A Redis with one worker, both for the whole run; tests bring images of their own.
+
+    It computes in float32: its numbers are compared with core's.
+    """
     with PrivateRedis(max_memory="256mb") as server:
         client = connect_redis(server.url)
-        processes = WorkerProcesses(client, server.url, nano_weights)
+        processes = WorkerProcesses(
+            client, server.url, nano_weights, environment={"ESAM_DTYPE": "float32"}
+        )
         processes.start()
         yield client
         processes.stop()

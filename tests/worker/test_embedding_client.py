@@ -361,7 +361,8 @@ def test_a_job_that_was_lost_with_its_worker_is_made_anew(
 
 def test_workers_say_what_they_run_on(served_redis: Redis, predictor: Predictor) -> None:
     (worker,) = list_workers(served_redis)
-    assert (worker.device, worker.model_version) == ("cpu", predictor.model_version)
+    assert (worker.device, worker.dtype) == ("cpu", "float32")
+    assert worker.model_version == predictor.model_version
     assert worker.embedding_identity == predictor.embedding_identity
     assert worker.process.startswith(f"{socket.gethostname()}:")
     assert worker.last_heartbeat_at is not None

@@ -91,8 +91,9 @@ def _expect(predictor: Predictor, photo: bytes, rng: np.random.Generator) -> lis
     places = rng.uniform(10, 90, (_CLICKS_AN_IMAGE, 2))
     answers = decode_closely(
         predictor,
-        encode(image),
+        (height, width),
         [Prompt(points=[[x * width / 100, y * height / 100]]) for x, y in places],
+        lambda: encode(image),
         lambda tile: encode(tile.crop(image)),
     )
     return [

@@ -110,7 +110,9 @@ def measure(predictor: Predictor, example: Example) -> Iterator[Result]:
             decode_s = time.perf_counter() - started
             before = len(cache.embeddings)
             started = time.perf_counter()
-            (close,) = decode_closely(predictor, embedding, [prompt], cache.embed)
+            (close,) = decode_closely(
+                predictor, truth.shape, [prompt], lambda: embedding, cache.embed
+            )
             close_s = time.perf_counter() - started
             yield Result(
                 kind,

@@ -12,7 +12,14 @@ from .checkpoint import (
     save_checkpoint,
     verify_checkpoint,
 )
-from .close_look import EmbedTile, PlacedPrediction, decode_closely
+from .close_look import (
+    EmbedImage,
+    EmbedTile,
+    PlacedPrediction,
+    decode_closely,
+    find_box_tile,
+    predict_objects,
+)
 from .decoder_file import DecoderFile, read_decoder, write_decoder
 from .errors import (
     CheckpointError,
@@ -52,6 +59,7 @@ __all__ = [
     "DeviceError",
     "EfficientSAM",
     "EfficientSAMError",
+    "EmbedImage",
     "EmbedTile",
     "ExportError",
     "ImageEmbedding",
@@ -76,6 +84,7 @@ __all__ = [
     "draw_masks",
     "draw_overlay",
     "export_onnx",
+    "find_box_tile",
     "find_checkpoint",
     "find_model",
     "find_tile",
@@ -84,6 +93,7 @@ __all__ = [
     "load_model_file",
     "load_predictor",
     "pick_colour",
+    "predict_objects",
     "read_decoder",
     "read_image",
     "save_checkpoint",

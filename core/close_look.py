@@ -1,8 +1,8 @@
 """Decoding that looks more closely at what is small in the image.
 
 A box says how large its object is: where that is small in the image, the tile around the object
-answers at once. All else is asked in the whole image, and again in the tile around the answer as
-long as that is so much smaller that a smaller tile holds it.
+answers at once, and nobody needs the whole image. All else is asked in the whole image, and again
+in the tile around the answer as long as that is so much smaller that a smaller tile holds it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +15,9 @@ from .mask_prediction import MaskPrediction
 from .predictor import ImageEmbedding, Predictor
 from .prompt import Prompt
 from .tiles import ROOM_AROUND_BOX, ROOM_AROUND_GUESS, Tile, find_tile
+
+EmbedImage = Callable[[], ImageEmbedding]
+"""Encodes the whole image, or finds its embedding."""
 
 EmbedTile = Callable[[Tile], ImageEmbedding | None]
 """Encodes a part of the image, or finds its embedding; None leaves it to the answers so far."""
@@ -52,18 +55,45 @@ class PlacedPrediction:
         return mask if self.tile is None else self.tile.place(mask, self.size_hw)
 
 
+def predict_objects(
+    predictor: Predictor, rgb: NDArray[np.uint8], prompts: Sequence[Prompt]
+) -> list[PlacedPrediction]:
+    """Predict the masks of several objects of an image that nobody has encoded.
+
+    Args:
+        predictor: with its encoder.
+        rgb: (H, W, 3) uint8.
+        prompts: in original pixels.
+
+    Returns:
+        One prediction a prompt, in order.
+
+    Raises:
+        PromptError: a point or box lies outside the image.
+    """
+    return decode_closely(
+        predictor,
+        (rgb.shape[0], rgb.shape[1]),
+        prompts,
+        lambda: predictor.encode(rgb),
+        lambda tile: predictor.encode(tile.crop(rgb)),
+    )
+
+
 def decode_closely(
     predictor: Predictor,
-    embedding: ImageEmbedding,
+    size_hw: tuple[int, int],
     prompts: Sequence[Prompt],
+    embed_image: EmbedImage,
     embed_tile: EmbedTile,
 ) -> list[PlacedPrediction]:
     """Predict the masks of several objects, the small ones in tiles of the image.
 
     Args:
         predictor: the decoder.
-        embedding: the whole image, encoded.
+        size_hw: (height, width) of the image.
         prompts: in original pixels.
+        embed_image: called at most once, where tiles do not answer everything.
         embed_tile: called once a tile and round.
 
     Returns:
@@ -73,21 +103,39 @@ def decode_closely(
         PromptError: a point or box lies outside the image.
         ImageError: an embedding belongs to another model.
     """
-    size_hw = embedding.original_size_hw
     for prompt in prompts:
         prompt.check_inside(size_hw)
     look = _Look(predictor, prompts, size_hw, embed_tile)
     answers = look.look_at([i for i, prompt in enumerate(prompts) if prompt.box is not None], {})
     rest = [i for i in range(len(prompts)) if i not in answers]
-    whole = predictor.decode(embedding, [prompts[i] for i in rest])
-    for i, prediction in zip(rest, whole, strict=True):
-        answers[i] = PlacedPrediction(prediction, None, size_hw)
+    if rest:
+        whole = predictor.decode(embed_image(), [prompts[i] for i in rest])
+        for i, prediction in zip(rest, whole, strict=True):
+            answers[i] = PlacedPrediction(prediction, None, size_hw)
     remaining = [i for i in rest if prompts[i].box is None]
     for _ in range(_LOOKS):
         closer = look.look_at(remaining, answers)
         answers |= closer
         remaining = list(closer)
     return [answers[i] for i in range(len(prompts))]
+
+
+def find_box_tile(prompt: Prompt, size_hw: tuple[int, int], predictor: Predictor) -> Tile | None:
+    """The tile that answers a prompt without the whole image.
+
+    Args:
+        prompt: in original pixels.
+        size_hw: (height, width) of the image.
+        predictor: the model.
+
+    Returns:
+        The tile; None for a prompt without a box, and where the image shows well enough what is
+        in the box.
+    """
+    if prompt.box is None:
+        return None
+    tile = find_tile(_find_extent(prompt, None), ROOM_AROUND_BOX, size_hw, predictor.architecture)
+    return tile if tile is not None and tile.move_prompt(prompt) is not None else None
 
 
 class _Look:

@@ -15,9 +15,9 @@ from core import (
     EfficientSAMError,
     Predictor,
     Prompt,
-    decode_closely,
     draw_grid,
     draw_masks,
+    predict_objects,
     read_image,
     segment_everything,
     shrink_to_cell,
@@ -137,12 +137,7 @@ def _draw_boxed(
     rgb, boxes = read_image(path), boxes_by_name[path.name]
     size_hw = rgb.shape[0], rgb.shape[1]
     clipped = [clip_box(box.box_xyxy_px, size_hw) for box in boxes]
-    answers = decode_closely(
-        predictor,
-        predictor.encode(rgb),
-        [Prompt(box=box) for box in clipped],
-        lambda tile: predictor.encode(tile.crop(rgb)),
-    )
+    answers = predict_objects(predictor, rgb, [Prompt(box=box) for box in clipped])
     picture = draw_masks(rgb, (a.draw() for a in answers), boxes=clipped)
     scores = [answer.score for answer in answers]
     if len(scores) > _SHOWN_SCORES:

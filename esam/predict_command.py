@@ -13,10 +13,10 @@ from core import (
     PlacedPrediction,
     Predictor,
     Prompt,
-    decode_closely,
     draw_candidates,
     draw_overlay,
     load_predictor,
+    predict_objects,
     read_image,
 )
 from labelstudio_backend import encode_brush_rle
@@ -148,10 +148,7 @@ class _Files:
 def _predict_object(
     predictor: Predictor, rgb: NDArray[np.uint8], prompt: Prompt, files: _Files
 ) -> None:
-    embedding = predictor.encode(rgb)
-    (answer,) = decode_closely(
-        predictor, embedding, [prompt], lambda tile: predictor.encode(tile.crop(rgb))
-    )
+    (answer,) = predict_objects(predictor, rgb, [prompt])
     mask = answer.draw()
     summary = f"score {answer.score:.2f}, {int(mask.sum()):,} pixels ({mask.mean():.1%})"
     if files.out:

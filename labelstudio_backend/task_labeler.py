@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from core import (
     AutomaticMask,
+    EmbedImage,
     EmbedTile,
-    ImageEmbedding,
     PlacedPrediction,
     Predictor,
     Tile,
     decode_closely,
+    find_box_tile,
     segment_everything,
 )
 
@@ -141,15 +142,39 @@ class TaskLabeler:
             self._check_labels(labels, image_name, task)
         return self._make_prompt(task, image_name, PromptSource.REGIONS, regions=tuple(regions))
 
+    def find_first_part(self, prompt: TaskPrompt, size_hw: tuple[int, int]) -> Tile | None:
+        """What of the image has to be encoded in any case.
+
+        Args:
+            prompt: what is asked.
+            size_hw: (height, width) of its image.
+
+        Returns:
+            A tile; None for the whole image, which is not needed where every box has a tile.
+
+        Raises:
+            PromptInvalid, PromptError: as ``label``.
+        """
+        if prompt.prompts is PromptSource.EVERYTHING or not self._plan.has_tiles:
+            return None
+        prompts = [o.to_prompt() for o in self._find_objects(prompt, size_hw)]
+        tiles = [find_box_tile(p, size_hw, self._predictor) for p in prompts]
+        return tiles[0] if tiles and None not in tiles else None
+
     def label(
-        self, prompt: TaskPrompt, embedding: ImageEmbedding, embed_tile: EmbedTile
+        self,
+        prompt: TaskPrompt,
+        size_hw: tuple[int, int],
+        embed_image: EmbedImage,
+        embed_tile: EmbedTile,
     ) -> LabeledTask:
         """Decode a task's masks; drawing them is left to ``LabeledTask.to_prediction``.
 
         Args:
             prompt: what is asked.
-            embedding: its image, encoded by this predictor's model.
-            embed_tile: encodes a part of the image; not called where the plan has no tiles.
+            size_hw: (height, width) of its image.
+            embed_image: encodes it; not called where tiles answer everything.
+            embed_tile: encodes a part of it; not called where the plan has no tiles.
 
         Raises:
             PromptInvalid: its regions were drawn on an image of another size.
@@ -157,9 +182,9 @@ class TaskLabeler:
             ImageError: the embedding belongs to another model.
         """
         if prompt.prompts is PromptSource.EVERYTHING:
-            masks = self._decode_everything(prompt, embedding)
+            masks = self._decode_everything(prompt, embed_image)
         else:
-            masks = self._decode_objects(prompt, embedding, embed_tile)
+            masks = self._decode_objects(prompt, size_hw, embed_image, embed_tile)
         rotation = prompt.regions[0].image_rotation if prompt.regions else None
         version = self._predictor.model_version
         return LabeledTask(prompt.task.id, masks, version, int(rotation or 0))
@@ -181,8 +206,7 @@ class TaskLabeler:
         source = find_image_source(task, self._config.data_keys[image_name])
         return TaskPrompt(task, source, image_name, prompts, regions, boxes)
 
-    def _find_objects(self, prompt: TaskPrompt, embedding: ImageEmbedding) -> list[ObjectPrompt]:
-        size_hw = embedding.original_size_hw
+    def _find_objects(self, prompt: TaskPrompt, size_hw: tuple[int, int]) -> list[ObjectPrompt]:
         if prompt.prompts is PromptSource.FILE:
             return [
                 ObjectPrompt(self._read_box_labels(box), clip_box(box.box_xyxy_px, size_hw))
@@ -192,13 +216,18 @@ class TaskLabeler:
         return group_objects(prompt.regions, size_hw)
 
     def _decode_objects(
-        self, prompt: TaskPrompt, embedding: ImageEmbedding, embed_tile: EmbedTile
+        self,
+        prompt: TaskPrompt,
+        size_hw: tuple[int, int],
+        embed_image: EmbedImage,
+        embed_tile: EmbedTile,
     ) -> tuple[LabeledMask, ...]:
-        objects = self._find_objects(prompt, embedding)
+        objects = self._find_objects(prompt, size_hw)
         answers = decode_closely(
             self._predictor,
-            embedding,
+            size_hw,
             [o.to_prompt() for o in objects],
+            embed_image,
             embed_tile if self._plan.has_tiles else _embed_nothing,
         )
         return tuple(
@@ -214,10 +243,10 @@ class TaskLabeler:
         return lambda: answer.draw() & fill_polygon(corners_px, answer.size_hw)
 
     def _decode_everything(
-        self, prompt: TaskPrompt, embedding: ImageEmbedding
+        self, prompt: TaskPrompt, embed_image: EmbedImage
     ) -> tuple[LabeledMask, ...]:
         labels = self._default_labels()
-        found = segment_everything(self._predictor, embedding)
+        found = segment_everything(self._predictor, embed_image())
         return tuple(self._label(labels, prompt, m.score, partial(_draw, m)) for m in found)
 
     def _label(

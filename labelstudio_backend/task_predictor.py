@@ -128,7 +128,8 @@ class TaskPredictor:
             attempt.call.check_wanted()
         with times.measure("decode"):
             closer = partial(image.look_closer, subject=attempt.subject)
-            labeled = labeler.label(prompt, embedding, closer)
+            size_hw = embedding.original_size_hw
+            labeled = labeler.label(prompt, size_hw, lambda: embedding, closer)
         prediction = labeled.to_prediction(times)
         logger.info(
             "prediction %s prompts=%d objects=%d regions=%d score=%.3f %s",

@@ -3,14 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from core import Predictor, Prompt, decode_closely
+from core import Predictor, Prompt, predict_objects
 
 
 def predict_closely(
     predictor: Predictor, rgb: NDArray[np.uint8], prompt: Prompt
 ) -> NDArray[np.bool_]:
     """The mask of one object in an (H, W, 3) image."""
-    (found,) = decode_closely(
-        predictor, predictor.encode(rgb), [prompt], lambda tile: predictor.encode(tile.crop(rgb))
-    )
+    (found,) = predict_objects(predictor, rgb, [prompt])
     return found.draw()

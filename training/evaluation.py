@@ -188,7 +188,9 @@ class _Tally:
         from core import decode_closely  # here, so that reading a report does not load torch
 
         asked = [_as_core(prompt) for prompt in prompts]
-        return decode_closely(self.predictor, embedding, asked, closer.encode)
+        return decode_closely(
+            self.predictor, embedding.original_size_hw, asked, lambda: embedding, closer.encode
+        )
 
     def report(self, source: str, images: int) -> EvaluationReport:
         """Average what was added.

@@ -112,8 +112,9 @@ class Playground:
         with times.measure("decode"):
             (answer,) = decode_closely(
                 self._predictor,
-                embedding,
+                embedding.original_size_hw,
                 [prompt],
+                lambda: embedding,
                 closer if self._settings.has_tiles else lambda tile: None,
             )
         count = len(answer.prediction.iou)

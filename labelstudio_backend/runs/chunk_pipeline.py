@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from queue import Queue
 from threading import Event, Semaphore
 
@@ -28,7 +27,7 @@ from numpy.typing import NDArray
 from redis.exceptions import RedisError
 
 from core import ImageEmbedding, Tile
-from worker import RequestThreads, WorkerContext, keep_embedding
+from worker import RequestThreads, keep_embedding
 
 from ..errors import TaskMissing
 from ..labeled_task import LabeledTask
@@ -56,12 +55,20 @@ _NO_MASK = "no_mask"
 
 @dataclass(frozen=True, eq=False)
 class _ReadTask:
-    """A task whose image is there."""
+    """A task whose image is there; ``part`` of it is encoded first, None is the whole."""
 
     id: int
     prompt: TaskPrompt
     content_sha256: str
     rgb: NDArray[np.uint8]
+    part: Tile | None
+
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        return self.rgb.shape[0], self.rgb.shape[1]
+
+    def crop(self, part: Tile | None) -> NDArray[np.uint8]:
+        return self.rgb if part is None else part.crop(self.rgb)
 
 
 class ChunkPipeline:
@@ -187,13 +194,20 @@ class ChunkPipeline:
         try:
             prompt = self._find_prompt(task_id, task)
             if prompt is not None:
-                content = fetch_image(self._work.images, self._work.client, prompt.source, task_id)
-                sha256 = hashlib.sha256(content).hexdigest()
-                return _ReadTask(task_id, prompt, sha256, self._work.context.read_image(content))
+                return self._read_image(task_id, prompt)
         except Exception as error:  # a thread's edge
             self._settle(task_id, error)
         self._slots.release()
         return None
+
+    def _read_image(self, task_id: int, prompt: TaskPrompt) -> _ReadTask:
+        content = fetch_image(self._work.images, self._work.client, prompt.source, task_id)
+        sha256 = hashlib.sha256(content).hexdigest()
+        rgb = self._work.context.read_image(content)
+        part = None
+        if not self._work.run.options.keep_embeddings:
+            part = self._labeler.find_first_part(prompt, (rgb.shape[0], rgb.shape[1]))
+        return _ReadTask(task_id, prompt, sha256, rgb, part)
 
     def _find_prompt(self, task_id: int, task: Task | None) -> TaskPrompt | None:
         if task is None:
@@ -222,7 +236,7 @@ class ChunkPipeline:
 
     def _encode(self, batch: Sequence[_ReadTask], posters: RequestThreads) -> None:
         try:
-            embeddings = self._work.context.encode_each([task.rgb for task in batch])
+            embeddings = self._work.context.encode_each([task.crop(task.part) for task in batch])
         except Exception as error:  # a thread's edge; it is about none of the tasks
             self._errors.append(error)
             return
@@ -235,11 +249,17 @@ class ChunkPipeline:
                 self._settle(task.id, error)
                 self._slots.release()
 
-    def _label(self, task: _ReadTask, embedding: ImageEmbedding) -> LabeledTask:
+    def _label(self, task: _ReadTask, first: ImageEmbedding) -> LabeledTask:
         if self._work.run.options.keep_embeddings:
-            keep_embedding(self._work.context, task.content_sha256, embedding)
-        encode_tile = partial(_encode_tile, self._work.context, task.rgb)
-        return self._labeler.label(task.prompt, embedding, encode_tile)
+            keep_embedding(self._work.context, task.content_sha256, first)
+
+        def embed(part: Tile | None) -> ImageEmbedding:
+            if part == task.part:
+                return first
+            (embedding,) = self._work.context.encode([task.crop(part)])
+            return embedding
+
+        return self._labeler.label(task.prompt, task.size_hw, lambda: embed(None), embed)
 
     def _post(self, task_id: int, labeled: LabeledTask) -> None:
         self._work.job.let_pass()
@@ -273,8 +293,3 @@ class ChunkPipeline:
             self._work.record_error(task_id, error)
         except RedisError as away:
             self._errors.append(away)
-
-
-def _encode_tile(context: WorkerContext, rgb: NDArray[np.uint8], tile: Tile) -> ImageEmbedding:
-    (embedding,) = context.encode([tile.crop(rgb)])
-    return embedding

@@ -12,7 +12,9 @@ from core import (
     PromptError,
     Tile,
     decode_closely,
+    find_box_tile,
     load_predictor,
+    predict_objects,
 )
 from training.evaluation import mask_iou
 from training.examples import held_out_scenes
@@ -22,12 +24,17 @@ _SMALL_SHARE = 0.01
 
 
 class Embedder:
-    """Encodes tiles of an image and remembers which."""
+    """Encodes an image and tiles of it, and remembers which."""
 
     def __init__(self, predictor: Predictor, rgb: NDArray[np.uint8]) -> None:
         self.tiles: list[Tile] = []
+        self.images = 0
         self._predictor = predictor
         self._rgb = rgb
+
+    def encode_image(self) -> ImageEmbedding:
+        self.images += 1
+        return self._predictor.encode(self._rgb)
 
     def __call__(self, tile: Tile) -> ImageEmbedding:
         self.tiles.append(tile)
@@ -57,6 +64,10 @@ def wide() -> tuple[NDArray[np.uint8], list[BoolArray]]:
     return rgb, objects
 
 
+def size_hw_of(rgb: NDArray[np.uint8]) -> tuple[int, int]:
+    return rgb.shape[0], rgb.shape[1]
+
+
 def box_of(mask: BoolArray) -> Prompt:
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return Prompt(box=[columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
@@ -68,7 +79,7 @@ def test_small_things_are_found_that_the_whole_image_does_not_show(
     rgb, objects = wide
     embedding, embed = shipped.encode(rgb), Embedder(shipped, rgb)
     prompts = [box_of(truth) for truth in objects]
-    close = decode_closely(shipped, embedding, prompts, embed)
+    close = decode_closely(shipped, size_hw_of(rgb), prompts, embed.encode_image, embed)
     whole = shipped.decode(embedding, prompts)
     with_tiles = np.mean([mask_iou(a.draw(), t) for a, t in zip(close, objects, strict=True)])
     without = np.mean([mask_iou(a.mask, t) for a, t in zip(whole, objects, strict=True)])
@@ -82,7 +93,9 @@ def test_small_things_are_seen_better_enlarged_beyond_their_own_pixels(shipped: 
         objects = [truth for truth in scene.objects if truth.mean() < _SMALL_SHARE]
         embedding, embed = shipped.encode(scene.image), Embedder(shipped, scene.image)
         prompts = [box_of(truth) for truth in objects]
-        answers = decode_closely(shipped, embedding, prompts, embed)
+        answers = decode_closely(
+            shipped, embedding.original_size_hw, prompts, embed.encode_image, embed
+        )
         close += [mask_iou(a.draw(), t) for a, t in zip(answers, objects, strict=True)]
         answers_so_far = shipped.decode(embedding, prompts)
         whole += [mask_iou(a.mask, t) for a, t in zip(answers_so_far, objects, strict=True)]
@@ -93,9 +106,7 @@ def test_a_mask_stays_inside_its_tile_and_the_frame_is_the_images(
     shipped: Predictor, wide: tuple[NDArray[np.uint8], list[BoolArray]]
 ) -> None:
     rgb, objects = wide
-    (answer,) = decode_closely(
-        shipped, shipped.encode(rgb), [box_of(objects[0])], Embedder(shipped, rgb)
-    )
+    (answer,) = predict_objects(shipped, rgb, [box_of(objects[0])])
     assert answer.tile is not None
     mask = answer.draw()
     assert mask.shape == rgb.shape[:2]
@@ -106,8 +117,8 @@ def test_a_mask_stays_inside_its_tile_and_the_frame_is_the_images(
 def test_a_large_thing_needs_no_tile(predictor: Predictor, photo_like: NDArray[np.uint8]) -> None:
     embed = Embedder(predictor, photo_like)
     embedding, prompt = predictor.encode(photo_like), Prompt(box=[10, 10, 150, 110])
-    (answer,) = decode_closely(predictor, embedding, [prompt], embed)
-    assert embed.tiles == []
+    (answer,) = decode_closely(predictor, (120, 160), [prompt], embed.encode_image, embed)
+    assert (embed.images, embed.tiles) == (1, [])
     assert answer.tile is None
     np.testing.assert_array_equal(answer.draw(), predictor.decode(embedding, prompt).mask)
 
@@ -122,7 +133,7 @@ def test_a_closer_look_that_sees_nothing_changes_nothing(
         seen = shipped.encode(tile.crop(rgb))
         return ImageEmbedding(seen.features * np.nan, seen.original_size_hw)
 
-    (answer,) = decode_closely(shipped, embedding, [prompt], embed_blindly)
+    (answer,) = decode_closely(shipped, size_hw_of(rgb), [prompt], lambda: embedding, embed_blindly)
     assert answer.tile is None
     np.testing.assert_array_equal(answer.draw(), shipped.decode(embedding, prompt).mask)
 
@@ -143,7 +154,9 @@ def test_a_small_box_is_asked_in_its_tile_alone(
 
     monkeypatch.setattr(shipped, "decode", watch)
     embed = Embedder(shipped, rgb)
-    in_tile, in_image = decode_closely(shipped, embedding, [small, large], embed)
+    in_tile, in_image = decode_closely(
+        shipped, size_hw_of(rgb), [small, large], lambda: embedding, embed
+    )
     assert [tile is not None for tile in (in_tile.tile, in_image.tile)] == [True, False]
     assert [(of is embedding, count) for of, count in asked] == [(False, 1), (True, 1)]
 
@@ -155,9 +168,30 @@ def test_a_prompt_beside_the_image_is_refused_however_small(
     height, width = rgb.shape[:2]
     beside = Prompt(box=[width + 20, height + 20, width + 40, height + 40])
     with pytest.raises(PromptError):
-        decode_closely(shipped, shipped.encode(rgb), [beside], Embedder(shipped, rgb))
+        predict_objects(shipped, rgb, [beside])
 
 
 def test_no_prompt_needs_nothing(predictor: Predictor, photo_like: NDArray[np.uint8]) -> None:
-    embed = Embedder(predictor, photo_like)
-    assert decode_closely(predictor, predictor.encode(photo_like), [], embed) == []
+    assert predict_objects(predictor, photo_like, []) == []
+
+
+def test_where_tiles_answer_every_box_the_image_is_not_encoded(
+    shipped: Predictor, wide: tuple[NDArray[np.uint8], list[BoolArray]]
+) -> None:
+    rgb, objects = wide
+    prompts = [box_of(truth) for truth in objects if truth.any(axis=0).sum() < rgb.shape[1] / 16]
+    assert len(prompts) > 1
+    embed = Embedder(shipped, rgb)
+    answers = decode_closely(shipped, size_hw_of(rgb), prompts, embed.encode_image, embed)
+    assert embed.images == 0
+    assert [answer.tile for answer in answers] == [
+        find_box_tile(prompt, size_hw_of(rgb), shipped) for prompt in prompts
+    ]
+
+
+def test_only_a_small_box_has_a_tile_from_the_start(shipped: Predictor) -> None:
+    small, size_hw = [600, 450, 660, 495], (900, 1200)
+    assert find_box_tile(Prompt(box=small), size_hw, shipped) is not None
+    assert find_box_tile(Prompt(box=[10, 10, 1100, 800]), size_hw, shipped) is None
+    assert find_box_tile(Prompt(points=[[630, 470]]), size_hw, shipped) is None
+    assert find_box_tile(Prompt(points=[[10, 10]], box=small), size_hw, shipped) is None

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from core import Prompt, decode_closely, draw_grid, load_predictor
+from core import Prompt, draw_grid, load_predictor, predict_objects
 from esam import folder_command
 from tests.core.lively_model import save_lively_model
 
@@ -101,12 +101,7 @@ def test_of_many_masks_the_caption_has_the_lowest_and_the_highest_score(
     assert predict(folder, weights, "--boxes", boxes, "--out", sheet) == 0
     predictor = load_predictor("nano", weights)
     prompts = [Prompt(box=box) for box in found]
-    answers = decode_closely(
-        predictor,
-        predictor.encode(photo_like),
-        prompts,
-        lambda tile: predictor.encode(tile.crop(photo_like)),
-    )
+    answers = predict_objects(predictor, photo_like, prompts)
     low, *_, high = sorted(f"{answer.score:.2f}" for answer in answers)
     assert low < high
     caption = f"b.png: 4 masks, scores {low} to {high}"

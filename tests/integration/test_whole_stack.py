@@ -24,14 +24,15 @@ from PIL import Image
 from core import (
     Predictor,
     Prompt,
-    decode_closely,
     find_checkpoint,
     load_predictor,
+    predict_objects,
     read_image,
 )
 from esam.demo_photos import photo_path
 
 from ..backend_process import BackendProcess
+from ..closer_look import predict_closely
 from ..running_stack import RunningStack, alive
 
 pytestmark = pytest.mark.skipif(
@@ -117,12 +118,7 @@ def test_a_click_gives_the_mask_that_core_gives(stack: RunningStack, predictor: 
     region = prediction["result"][0]
     assert region["from_name"] == "tag"
     assert region["value"]["brushlabels"] == ["Cup"]
-    (expected,) = decode_closely(
-        predictor,
-        predictor.encode(image),
-        [Prompt(points=[[290, 150]])],
-        lambda tile: predictor.encode(tile.crop(image)),
-    )
+    (expected,) = predict_objects(predictor, image, [Prompt(points=[[290, 150]])])
     ours, theirs = drawn_mask(answer), expected.draw()
     # The embedding went through Redis as float16.
     assert (ours & theirs).sum() / (ours | theirs).sum() > 0.98
@@ -141,17 +137,10 @@ def test_clicks_of_many_annotators_never_cross(stack: RunningStack, predictor: P
 
     with ThreadPoolExecutor(len(clicks)) as pool:
         replies = list(pool.map(ask, clicks))
-    embeddings = [predictor.encode(image) for image in crops]
     for (number, x, y), reply in zip(clicks, replies, strict=True):
         assert reply.status_code == 200, reply.text
-        mask, image = drawn_mask(reply.json()), crops[number]
-        (answer,) = decode_closely(
-            predictor,
-            embeddings[number],
-            [Prompt(points=[[x, y]])],
-            lambda tile, image=image: predictor.encode(tile.crop(image)),  # type: ignore[misc]
-        )
-        truth = answer.draw()
+        mask = drawn_mask(reply.json())
+        truth = predict_closely(predictor, crops[number], Prompt(points=[[x, y]]))
         assert mask.shape == truth.shape
         # The embedding went through Redis as float16.
         assert (mask & truth).sum() / (mask | truth).sum() > 0.95
@@ -333,13 +322,8 @@ def test_a_backend_that_needs_no_redis_encodes_by_itself_and_says_so(
         reply = httpx.post(f"{url}/predict", json=click(image, 290, 150), timeout=90)
         ready = httpx.get(f"{url}/ready", timeout=60)
     assert reply.status_code == 200, reply.text
-    (expected,) = decode_closely(
-        predictor,
-        predictor.encode(image),
-        [Prompt(points=[[290, 150]])],
-        lambda tile: predictor.encode(tile.crop(image)),
-    )
-    ours, theirs = drawn_mask(reply.json()), expected.draw()
+    ours = drawn_mask(reply.json())
+    theirs = predict_closely(predictor, image, Prompt(points=[[290, 150]]))
     assert (ours & theirs).sum() / (ours | theirs).sum() > 0.98
     assert ready.status_code == 200
     assert ready.json()["encoder"] == "this process"

@@ -7,7 +7,7 @@ import pytest
 from label_studio_sdk.converter.brush import decode_rle
 from numpy.typing import NDArray
 
-from core import ImageEmbedding, Predictor, Prompt, decode_closely
+from core import ImageEmbedding, Predictor, Prompt, predict_objects
 from worker import EncodeTimeout
 
 from .answers import the_prediction
@@ -43,12 +43,7 @@ def test_a_small_box_is_answered_from_a_tile_that_is_encoded_once(
     host.serve(PHOTO, make_png(large))
     mask = mask_in(the_prediction(backend.predict(make_predict(PHOTO, PROMPT))))
     assert embeddings.encoded_count == 2, "the image, and the tile in it"
-    (closely,) = decode_closely(
-        lively,
-        lively.encode(large),
-        [Prompt(box=BOX)],
-        lambda tile: lively.encode(tile.crop(large)),
-    )
+    (closely,) = predict_objects(lively, large, [Prompt(box=BOX)])
     assert closely.tile is not None
     np.testing.assert_array_equal(mask, closely.draw())
     again = mask_in(the_prediction(backend.predict(make_predict(PHOTO, PROMPT))))

@@ -29,7 +29,7 @@ from labelstudio_backend.errors import (
 from labelstudio_backend.label_config import parse_label_config
 from labelstudio_backend.labeled_task import LabeledMask, LabeledTask, Prediction
 from labelstudio_backend.protocol import Task
-from labelstudio_backend.task_labeler import LabelingPlan, TaskLabeler
+from labelstudio_backend.task_labeler import LabelingPlan, TaskLabeler, TaskPrompt
 from labelstudio_backend.task_prompts import BoxPrompt, PromptSource
 
 from .label_studio_requests import LABEL_CONFIG, Json, make_keypoint, make_rectangle
@@ -60,6 +60,11 @@ def make_task(*regions: Json, data: Json | None = None) -> Task:
     return Task.model_validate({"id": 7, "data": data or {"image": "x"}, "annotations": stored})
 
 
+def decode(labeler: TaskLabeler, prompt: TaskPrompt, embedding: ImageEmbedding) -> LabeledTask:
+    size_hw = embedding.original_size_hw
+    return labeler.label(prompt, size_hw, lambda: embedding, no_closer_look)
+
+
 def label(
     labeler: TaskLabeler,
     task: Task,
@@ -68,7 +73,7 @@ def label(
 ) -> Prediction:
     prompt = labeler.find_prompt(task, boxes)
     assert prompt is not None
-    prediction = labeler.label(prompt, embedding, no_closer_look).to_prediction()
+    prediction = decode(labeler, prompt, embedding).to_prediction()
     assert prediction is not None
     return prediction
 
@@ -193,7 +198,7 @@ def test_one_mask_is_held_at_a_time(
     labeler = make_labeler(lively, LabelingPlan(source), config)
     prompt = labeler.find_prompt(stored, boxes)
     assert prompt is not None
-    labeled = labeler.label(prompt, embedding, no_closer_look)
+    labeled = decode(labeler, prompt, embedding)
     drawn: list[weakref.ref[NDArray[np.bool_]]] = []
 
     def watch(mask: LabeledMask) -> LabeledMask:
@@ -318,7 +323,7 @@ def test_an_image_of_which_nothing_is_sure_has_no_prediction_rather_than_an_empt
     labeler = make_labeler(demanding, LabelingPlan(PromptSource.EVERYTHING))
     prompt = labeler.find_prompt(make_task())
     assert prompt is not None
-    labeled = labeler.label(prompt, embedding, no_closer_look)
+    labeled = decode(labeler, prompt, embedding)
     assert labeled.masks == ()
     assert labeled.to_prediction() is None
 
@@ -349,7 +354,7 @@ def test_labelling_draws_no_mask_at_the_original_size(
     labeler = make_labeler(lively)
     prompt = labeler.find_prompt(make_task(make_rectangle(10, 10, 50, 50)))
     assert prompt is not None
-    labeled = labeler.label(prompt, embedding, no_closer_look)
+    labeled = decode(labeler, prompt, embedding)
     assert drawn == []
     assert labeled.to_prediction() is not None
     assert len(drawn) == 1

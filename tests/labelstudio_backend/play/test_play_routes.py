@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import SecretStr
 
-from core import Predictor, Prompt, decode_closely
+from core import PlacedPrediction, Predictor, Prompt
 from labelstudio_backend import Sample
 from labelstudio_backend.label_config import parse_label_config
 
@@ -52,7 +52,7 @@ def test_masks_are_those_of_core_and_the_image_is_sent_and_encoded_once(
         answer = ask(backend, sent["image"], **prompt)
     embedding = lively.encode(photo_like)
     asked = Prompt(points=[[80, 60], [5, 5]], labels=[1, 0], box=[40, 20, 120, 100])
-    (expected,) = decode_closely(lively, embedding, [asked], lambda tile: None)
+    expected = PlacedPrediction(lively.decode(embedding, asked), None, (120, 160))
     assert answer["best"] == expected.prediction.best
     assert answer["model_version"] == lively.model_version
     drawn = [expected.draw_candidate(index) for index in range(3)]

@@ -48,12 +48,13 @@ def begin_chunk(
         task_ids: Sequence[int],
         kind: RunKind = RunKind.PRELABEL,
         redis: Redis = redis,
+        options: RunOptions = RunOptions(),  # noqa: B008  it is frozen
         **context: Any,
     ) -> ChunkWork:
         service = RunService(redis, predictor)
         is_learning = kind is RunKind.LEARNING
         start = service.start_learning if is_learning else service.start
-        run = start(1, account, STEPS if is_learning else RunOptions())
+        run = start(1, account, STEPS if is_learning else options)
         store = RunStore(redis, work_on_chunk)
         (page_id,) = redis.hkeys(run_key(run.id, "chunks"))
         (chunk,) = make_chunks(task_ids)

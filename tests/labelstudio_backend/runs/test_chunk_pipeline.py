@@ -1,5 +1,6 @@
 """A chunk of tasks that this process labels: what ends one task, and what ends all."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 
@@ -9,13 +10,14 @@ from redis.exceptions import RedisError
 
 from labelstudio_backend import LabelStudioTokenRefused
 from labelstudio_backend.label_config import parse_label_config
+from labelstudio_backend.runs import RunOptions
 from labelstudio_backend.runs.chunk_pipeline import ChunkPipeline
 from labelstudio_backend.runs.chunk_work import ChunkWork
 from labelstudio_backend.task_labeler import LabelingPlan, TaskLabeler
 from tests.integration.detected_tasks import add_tasks, detect, ours
 from tests.label_studio_stand_in import LabelStudioStandIn
 from tests.redis_process import RedisProcess
-from worker import connect_redis, read_counters
+from worker import EmbeddingClient, connect_redis, read_counters
 
 from ..image_host import make_png
 from ..label_studio_requests import make_rectangle
@@ -141,14 +143,33 @@ def test_a_failure_that_redis_cannot_keep_ends_all(
         client.close()
 
 
+def add_small_box(studio: LabelStudioStandIn) -> tuple[int, bytes]:
+    """A task with a box of a twentieth of its image, and the image."""
+    rgb = np.random.default_rng(1).integers(0, 255, (900, 1200, 3), dtype=np.uint8)
+    image = make_png(rgb)
+    (task_id,) = studio.add_tasks([{"image": studio.add_image("large.png", image)}])
+    box = make_rectangle(50, 50, 5, 5, size_wh=(1200, 900))
+    studio.predictions[task_id] = [{"id": 1, "result": [box], "model_version": "detector"}]
+    return task_id, image
+
+
 def test_a_small_box_in_a_large_image_is_answered_from_its_tile(
     studio: LabelStudioStandIn, begin_chunk: BeginChunk
 ) -> None:
-    rgb = np.random.default_rng(1).integers(0, 255, (900, 1200, 3), dtype=np.uint8)
-    (task_id,) = studio.add_tasks([{"image": studio.add_image("large.png", make_png(rgb))}])
-    box = make_rectangle(50, 50, 5, 5, size_wh=(1200, 900))
-    studio.predictions[task_id] = [{"id": 1, "result": [box], "model_version": "detector"}]
+    task_id, _ = add_small_box(studio)
     work = begin_chunk([task_id])
     assert label(work, [task_id]) == []
-    assert count_of(work, "encoded_images") == 2, "the image, and the tile in it"
+    assert count_of(work, "encoded_images") == 1, "the tile alone"
     assert len(ours(studio, task_id, work.run.model_version)) == 1
+
+
+def test_what_is_kept_is_the_whole_image_also_where_a_tile_answers(
+    studio: LabelStudioStandIn, begin_chunk: BeginChunk
+) -> None:
+    task_id, image = add_small_box(studio)
+    work = begin_chunk([task_id], options=RunOptions(keep_embeddings=True))
+    assert label(work, [task_id]) == []
+    client = EmbeddingClient(work.context.redis, work.context.predictor.embedding_identity)
+    kept = client.find(hashlib.sha256(image).hexdigest())
+    assert kept is not None
+    assert kept.original_size_hw == (900, 1200)

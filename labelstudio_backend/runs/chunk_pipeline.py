@@ -82,14 +82,14 @@ class ChunkPipeline:
     def __init__(self, work: ChunkWork, labeler: TaskLabeler) -> None:
         self._work = work
         self._labeler = labeler
-        context = work.context
-        is_cpu = context.predictor.device.type == "cpu"
-        self._batch_size = context.images_at_once
-        self._encoder_count = 1
-        if is_cpu:
-            pixels = context.predictor.architecture.image_size**2
+        predictor = work.context.predictor
+        is_cpu = predictor.device.type == "cpu"
+        self._encoder_count = _CPU_ENCODERS if is_cpu else 1
+        self._batch_size = work.context.images_at_once
+        # Where decoding takes seconds an image, batches would keep whoever stops the chunk waiting.
+        if is_cpu and work.run.options.prompts is not PromptSource.EVERYTHING:
+            pixels = predictor.architecture.image_size**2
             self._batch_size = max(self._batch_size, _CPU_PIXELS_AT_ONCE // pixels)
-            self._encoder_count = _CPU_ENCODERS
 
     def label(self, task_ids: Sequence[int], should_stop: Callable[[], bool]) -> list[int]:
         """Label tasks until all are done or it should stop; at least one is done.

@@ -14,6 +14,7 @@ from labelstudio_backend.runs import RunOptions
 from labelstudio_backend.runs.chunk_pipeline import ChunkPipeline
 from labelstudio_backend.runs.chunk_work import ChunkWork
 from labelstudio_backend.task_labeler import LabelingPlan, TaskLabeler
+from labelstudio_backend.task_prompts import PromptSource
 from tests.integration.detected_tasks import add_tasks, detect, ours
 from tests.label_studio_stand_in import LabelStudioStandIn
 from tests.redis_process import RedisProcess
@@ -72,6 +73,15 @@ def test_small_images_are_encoded_several_in_a_pass(
     assert label(work, task_ids) == []
     assert count_of(work, "encoded_images") == len(task_ids)
     assert count_of(work, "encodes", batch_size="4") >= 1
+
+
+def test_where_everything_is_decoded_an_image_is_a_batch(
+    studio: LabelStudioStandIn, begin_chunk: BeginChunk
+) -> None:
+    task_ids = add_tasks(studio, 3)
+    work = begin_chunk(task_ids, options=RunOptions(prompts=PromptSource.EVERYTHING))
+    label(work, task_ids)
+    assert count_of(work, "encodes", batch_size="1") == len(task_ids)
 
 
 def test_a_worker_that_should_stop_ends_at_once_with_what_is_in_hand(

@@ -30,15 +30,17 @@ def make_jpeg(number: int) -> bytes:
     return file.getvalue()
 
 
-def rectangle(x: float, label: str) -> dict[str, Any]:
+def rectangle(
+    x: float, label: str, size_hw: tuple[int, int] = (HEIGHT_PX, WIDTH_PX)
+) -> dict[str, Any]:
     """A box of 40 % by 50 %, as a detector's prediction holds it."""
     return {
         "id": "d1",
         "type": "rectanglelabels",
         "from_name": "tag3",
         "to_name": "image",
-        "original_width": WIDTH_PX,
-        "original_height": HEIGHT_PX,
+        "original_width": size_hw[1],
+        "original_height": size_hw[0],
         "image_rotation": 0,
         "value": {
             "x": x, "y": 20, "width": 40, "height": 50, "rotation": 0, "rectanglelabels": [label],
@@ -46,9 +48,14 @@ def rectangle(x: float, label: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def detect(label_studio: LabelStudioStandIn, task_id: int, *labels: str) -> None:
-    """Give a task the boxes of a detector."""
-    result = [rectangle(10 * (1 + n), label) for n, label in enumerate(labels)]
+def detect(
+    label_studio: LabelStudioStandIn,
+    task_id: int,
+    *labels: str,
+    size_hw: tuple[int, int] = (HEIGHT_PX, WIDTH_PX),
+) -> None:
+    """Give a task the boxes of a detector, on an image of this size."""
+    result = [rectangle(10 * (1 + n), label, size_hw) for n, label in enumerate(labels)]
     stored = {"id": 900_000 + task_id, "result": result, "model_version": "detector", "score": 0.9}
     label_studio.predictions.setdefault(task_id, []).append(stored)
 

@@ -48,7 +48,7 @@ def add_poison(label_studio: LabelStudioStandIn, size_hw: tuple[int, int]) -> in
     """A task with a box, on an image of this size."""
     image = label_studio.add_image("poison.png", make_noise(size_hw))
     (task_id,) = label_studio.add_tasks([{"image": image}])
-    detect(label_studio, task_id, "Dog")
+    detect(label_studio, task_id, "Dog", size_hw=size_hw)
     return task_id
 
 

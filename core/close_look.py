@@ -159,7 +159,7 @@ class _Look:
         """The answers of those that a smaller tile holds; some may have none so far."""
         by_tile: dict[Tile, list[tuple[int, Prompt]]] = {}
         for i in indices:
-            tile = self._find_smaller_tile(self._prompts[i], answers.get(i))
+            tile = self._find_tile(self._prompts[i], answers.get(i))
             moved = tile.move_prompt(self._prompts[i]) if tile else None
             if tile is not None and moved is not None:
                 by_tile.setdefault(tile, []).append((i, moved))
@@ -174,10 +174,12 @@ class _Look:
                         found[i] = PlacedPrediction(prediction, tile, self._size_hw)
         return found
 
-    def _find_smaller_tile(self, prompt: Prompt, answer: PlacedPrediction | None) -> Tile | None:
-        room = ROOM_AROUND_GUESS if prompt.box is None else ROOM_AROUND_BOX
+    def _find_tile(self, prompt: Prompt, answer: PlacedPrediction | None) -> Tile | None:
+        """A box's own, and a smaller one than a click's answer is in."""
+        if prompt.box is not None:
+            return find_box_tile(prompt, self._size_hw, self._predictor)
         extent = _find_extent(prompt, answer)
-        tile = find_tile(extent, room, self._size_hw, self._predictor.architecture)
+        tile = find_tile(extent, ROOM_AROUND_GUESS, self._size_hw, self._predictor.architecture)
         if tile is None or answer is None or answer.tile is None:
             return tile
         return tile if tile.longest_px < answer.tile.longest_px else None

@@ -328,17 +328,6 @@ def test_an_image_of_which_nothing_is_sure_has_no_prediction_rather_than_an_empt
     assert labeled.to_prediction() is None
 
 
-def test_empty_masks_are_left_out_of_regions_and_score() -> None:
-    config = parse_label_config(LABEL_CONFIG)
-    output = config.find_output_tag((), "image")
-    full = LabeledMask(output, ("Dog",), 0.8, lambda: np.ones((6, 10), np.bool_))
-    empty = LabeledMask(output, ("Cat",), 0.2, lambda: np.zeros((6, 10), np.bool_))
-    prediction = LabeledTask(7, (empty, full), "v").to_prediction()
-    assert prediction is not None
-    assert (len(prediction["result"]), prediction["score"]) == (1, 0.8)
-    assert LabeledTask(7, (empty, empty), "v").to_prediction() is None
-
-
 def test_labelling_draws_no_mask_at_the_original_size(
     lively: Predictor, embedding: ImageEmbedding, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,13 @@ from .errors import (
     RedisUnavailable,
     WorkerError,
 )
-from .job_queue import count_waiting_jobs, enqueue_job, find_unfinished_job
+from .job_queue import (
+    count_waiting_jobs,
+    enqueue_job,
+    find_unfinished_job,
+    get_queue,
+    withdraw_job,
+)
 from .jobs import encode_here, find_embedding, keep_embedding
 from .keys import BATCH, INTERACTIVE, PREFETCH, QUEUES, parse_view, view_of
 from .long_job import LongJob, do_long_job
@@ -69,6 +75,7 @@ __all__ = [
     "explain_redis_error",
     "find_embedding",
     "find_unfinished_job",
+    "get_queue",
     "keep_embedding",
     "list_workers",
     "parse_view",
@@ -78,5 +85,6 @@ __all__ = [
     "set_context",
     "start_worker",
     "view_of",
+    "withdraw_job",
     "working_for",
 ]

@@ -72,6 +72,20 @@ def get_queue(redis: Redis, name: str) -> Queue:
     return Queue(name, connection=redis, job_class=KnownJob, serializer=JSONSerializer)
 
 
+def withdraw_job(redis: Redis, queue: str, job_id: str, pipeline: Pipeline) -> None:
+    """Take a waiting job from its queue: what it is for is done, or will be by another.
+
+    Args:
+        redis: where the queue is.
+        queue: one of ``QUEUES``.
+        job_id: of the job; its waiting is watched by the pipeline, or a worker may have it by now.
+        pipeline: commands are added to its transaction.
+    """
+    get_queue(redis, queue).remove(job_id, pipeline)
+    pipeline.delete(KnownJob.key_for(job_id))
+    pipeline.srem(unfinished_jobs_key(queue), job_id)
+
+
 def find_unfinished_job(redis: Redis, job_id: str) -> Job | None:
     """The job, unless it is over or gone."""
     try:

@@ -1,4 +1,4 @@
-"""The tasks of a chunk, one behind the other: read, encode, decode, draw and post overlap.
+"""The tasks of chunks, one behind the other: read, encode, decode, draw and post overlap.
 
     feeder thread     asks Label Studio for some tasks at a time, finds their prompts
     reading threads   fetch and read images
@@ -14,10 +14,11 @@ slowest is the one beside which an image is read or a mask is drawn (figures: do
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import islice
 from queue import Queue
 from threading import Event, Semaphore
 
@@ -91,15 +92,15 @@ class ChunkPipeline:
             pixels = predictor.architecture.image_size**2
             self._batch_size = max(self._batch_size, _CPU_PIXELS_AT_ONCE // pixels)
 
-    def label(self, task_ids: Sequence[int], should_stop: Callable[[], bool]) -> list[int]:
+    def label(self, task_ids: Iterable[int], should_stop: Callable[[], bool]) -> Set[int]:
         """Label tasks until all are done or it should stop; at least one is done.
 
         Args:
-            task_ids: of the run's project.
+            task_ids: of the run's project; the next ones are asked for when they are needed.
             should_stop: asked between tasks.
 
         Returns:
-            Tasks that were not begun.
+            Tasks that were begun.
 
         Raises:
             LabelStudioUnreachable, LabelStudioTokenRefused, LabelStudioUnknown, ProjectMissing:
@@ -129,7 +130,7 @@ class ChunkPipeline:
                 self._slots.release(_IN_FLIGHT)  # the feeder may wait for one
         if self._errors:
             raise self._errors[0]
-        return [task_id for task_id in task_ids if task_id not in self._begun]
+        return self._begun
 
     def _wait_for(self, turns: Semaphore, should_stop: Callable[[], bool]) -> bool:
         """Wait until an encoder is free; False when it should stop.
@@ -150,14 +151,14 @@ class ChunkPipeline:
 
     def _feed(
         self,
-        task_ids: Sequence[int],
+        task_ids: Iterable[int],
         readers: RequestThreads,
         line: "Queue[Future[_ReadTask | None] | None]",
     ) -> None:
         """Put every task on the line, read or being read, in order; then None."""
         try:
-            for start in range(0, len(task_ids), _TASKS_A_LOOK):
-                some = task_ids[start : start + _TASKS_A_LOOK]
+            remaining = iter(task_ids)
+            while some := list(islice(remaining, _TASKS_A_LOOK)):
                 found = {
                     task.id: task
                     for task in self._work.client.find_tasks(self._work.run.project, some)

@@ -22,15 +22,16 @@ from ..label_studio.client import LabelStudioClient
 from ..task_labeler import LabelingPlan, TaskLabeler
 from .chunk_hold import ChunkHold
 from .chunk_pipeline import ChunkPipeline
+from .chunk_tasks import ChunkTasks
 from .chunk_work import ChunkWork
 from .mask_collector import MaskCollector
+from .page_listing import PageListing, make_closing
 from .run import Chunk, Run, RunKind, RunState
-from .run_store import RunStore, make_chunks, make_lesson, make_page, renew_chunk
+from .run_store import RunStore, make_chunks, renew_chunk
 from .task_outcomes import TaskOutcomes
 
 logger = logging.getLogger(__name__)
 
-PAGE_TASKS = 100
 _LIVES = 3
 _REDIS_AWAY_S = 2.0
 _DIED = (
@@ -65,7 +66,9 @@ def work_on_chunk(run_id: str, chunk_id: str) -> None:
             "run=%s chunk=%s: Redis went away; it goes on when Redis is back", run_id, chunk_id
         )
         _wait_for_redis(context)
-        store.complete_chunk(run, chunk_id, [renew_chunk(chunk)], is_at_front=True)
+        left = store.find_chunk(run_id, chunk_id)  # it may have grown since
+        if left is not None:
+            store.complete_chunk(run, chunk_id, [renew_chunk(left)], is_at_front=True)
     except BackendError as error:
         logger.warning("run stopped run=%s reason=%s", run_id, error)
         store.stop(run_id, RunState.STOPPED, str(error))
@@ -84,7 +87,7 @@ def _do_work(run: Run, chunk: Chunk, store: RunStore, context: WorkerContext, jo
 
         learn_from_project(run, chunk, store, client, context, predictor, job)
     elif chunk.page is not None:
-        _list_page(run, chunk, store, client, context)
+        PageListing(run, store, client, TaskOutcomes(context.redis)).list_page(chunk)
     else:
         _work_on_tasks(run, chunk, store, client, context, predictor, job)
 
@@ -117,46 +120,6 @@ def _wait_for_redis(context: WorkerContext) -> None:
             return
 
 
-def _list_page(
-    run: Run, chunk: Chunk, store: RunStore, client: LabelStudioClient, context: WorkerContext
-) -> None:
-    outcomes = TaskOutcomes(context.redis)
-    page_number = chunk.page or 1
-    wanted, unwanted, is_past_end = _read_page(run, page_number, client)
-    new = outcomes.find_new(run, wanted)
-    done_before = outcomes.find_new(run, unwanted)
-    following = make_chunks(new)
-    if not is_past_end and not outcomes.is_full(run, more=len(new)):
-        following.append(make_page(page_number + 1))
-    store.complete_chunk(
-        run, chunk.id, following, taken=new, already=done_before, closing=_make_closing(run)
-    )
-    logger.info("run=%s page=%d tasks=%d new=%d", run.id, page_number, len(wanted), len(new))
-
-
-def _read_page(
-    run: Run, page_number: int, client: LabelStudioClient
-) -> tuple[list[int], list[int], bool]:
-    """A page's tasks, those of it that have their prediction already, and whether none is there."""
-    if run.kind is RunKind.LEARNING:
-        found = client.list_annotated_tasks(run.project, page=page_number, page_size=PAGE_TASKS)
-        return found or [], [], found is None
-    page = client.list_tasks(
-        run.project,
-        page=page_number,
-        page_size=PAGE_TASKS,
-        view_id=run.options.view,
-        filters=run.options.filters,
-    )
-    is_predicted = {task.id: run.model_version in task.model_versions for task in page.tasks}
-    wanted = [task_id for task_id, has in is_predicted.items() if not has]
-    return wanted, [x for x, has in is_predicted.items() if has], not page.tasks
-
-
-def _make_closing(run: Run) -> Chunk | None:
-    return make_lesson() if run.kind is RunKind.LEARNING else None
-
-
 def _work_on_tasks(
     run: Run,
     chunk: Chunk,
@@ -168,15 +131,17 @@ def _work_on_tasks(
 ) -> None:
     outcomes = TaskOutcomes(context.redis)
     attempts = store.begin_chunk(run.id, chunk.id)
+    # Who had it before cannot add to it from now on, and may have done so until now.
+    chunk = store.find_chunk(run.id, chunk.id) or chunk
     if attempts > 1 and len(chunk.tasks) > 1:
         # A worker died over it, or seems to have. One by one, the task that kills harms no other.
-        singles = make_chunks(chunk.tasks, size=1, is_doubtful=True)
-        store.complete_chunk(run, chunk.id, singles, is_at_front=True)
+        left = make_chunks(outcomes.keep_open(run.id, chunk.tasks), size=1, is_doubtful=True)
+        store.complete_chunk(run, chunk.id, left, is_at_front=True, closing=make_closing(run))
         return
     if attempts > _LIVES - 1:
         for task_id in chunk.tasks:
             outcomes.record_failed(run.id, task_id, _DIED, "worker_died")
-        store.complete_chunk(run, chunk.id, closing=_make_closing(run))
+        store.complete_chunk(run, chunk.id, closing=make_closing(run))
         return
     hold = ChunkHold(store, run.id, chunk, attempts)
 
@@ -185,23 +150,22 @@ def _work_on_tasks(
 
     work = ChunkWork(run, hold, context, client, job_resources().images, outcomes, job)
     if run.kind is RunKind.LEARNING:
-        rest = MaskCollector(work).collect(chunk.tasks, should_stop)
+        taken: Sequence[int] = chunk.tasks
+        rest = MaskCollector(work).collect(taken, should_stop)
     else:
-        pipeline = ChunkPipeline(work, _make_labeler(run, predictor))
-        rest = pipeline.label(chunk.tasks, should_stop)
-    if hold.is_kept():
-        _complete(run, chunk, store, rest)
-    else:
+        tasks = ChunkTasks(hold, PageListing(run, store, client, outcomes), outcomes, should_stop)
+        begun = ChunkPipeline(work, _make_labeler(run, predictor)).label(tasks, should_stop)
+        taken = tasks.taken
+        rest = [task_id for task_id in taken if task_id not in begun]
+    if not hold.is_kept():
         logger.warning("run=%s chunk=%s: another has begun it; left to them", run.id, chunk.id)
+        return
+    following = make_chunks(rest, is_doubtful=chunk.is_doubtful)
+    store.complete_chunk(run, chunk.id, following, is_at_front=True, closing=make_closing(run))
+    done = len(taken) - len(rest)
+    logger.info("run=%s chunk=%s tasks=%d handed_back=%d", run.id, chunk.id, done, len(rest))
 
 
 def _make_labeler(run: Run, predictor: Predictor) -> TaskLabeler:
     plan = LabelingPlan(run.options.prompts, run.options.label, run.has_tiles)
     return TaskLabeler(predictor, parse_label_config(run.label_config), plan)
-
-
-def _complete(run: Run, chunk: Chunk, store: RunStore, rest: Sequence[int]) -> None:
-    following = make_chunks(rest, is_doubtful=chunk.is_doubtful)
-    store.complete_chunk(run, chunk.id, following, is_at_front=True, closing=_make_closing(run))
-    done = len(chunk.tasks) - len(rest)
-    logger.info("run=%s chunk=%s tasks=%d handed_back=%d", run.id, chunk.id, done, len(rest))

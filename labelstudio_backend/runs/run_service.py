@@ -22,8 +22,9 @@ from ..label_studio.client import LabelStudioClient
 from ..models import ModelStore, ProjectModels
 from ..task_prompts import PromptSource
 from .lesson_store import LessonStore
+from .page_listing import PAGE_TASKS
 from .run import Run, RunKind, RunOptions, RunProgress, RunState, StoredBox
-from .run_jobs import PAGE_TASKS, work_on_chunk
+from .run_jobs import work_on_chunk
 from .run_maker import RunMaker
 from .run_store import RunStore, make_chunks, make_page
 from .task_outcomes import TaskOutcomes

@@ -6,6 +6,7 @@ follows from it: the next page, the chunks of a page, the rest of a chunk that w
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -13,7 +14,7 @@ from pydantic import BaseModel
 from redis import Redis, WatchError
 from redis.client import Pipeline
 
-from worker import BATCH, as_text, enqueue_job
+from worker import BATCH, as_text, enqueue_job, get_queue, withdraw_job
 
 from ..errors import RunMissing
 from ..redis_keys import ENDED_RUN_TTL_S, RUNS_KEY, run_key, selection_key
@@ -21,10 +22,7 @@ from .lesson_report import LearningProgress, LessonReport
 from .run import BOXES, Chunk, Run, RunProgress, RunState, StoredBox
 
 CHUNK_TASKS = 50
-"""Tasks of a chunk: long enough to keep the device busy, short enough to be shared by workers.
-
-Half a page: a worker's pipeline runs empty at the end of each chunk.
-"""
+"""Tasks of a chunk: half a page, short enough to be shared by workers."""
 
 _CHUNK_TIMEOUT_S = 3600
 _PARTS = (
@@ -206,6 +204,54 @@ class RunStore:
             is_there, attempts = pipe.execute()
         return bool(is_there) and int(attempts or 0) == attempt
 
+    def find_next_chunk(self, run_id: str) -> Chunk | None:
+        """The run's chunk that a worker would be given now; None when it is another run's turn."""
+        queue = get_queue(self._redis, BATCH)
+        while True:
+            with self._redis.pipeline() as pipe:
+                pipe.watch(queue.key)
+                job_id = next(iter(queue.get_job_ids(0, 1)), "")
+                if not job_id.startswith(_job_id(run_id, "")):
+                    return None
+                chunk = self.find_chunk(run_id, job_id.removeprefix(_job_id(run_id, "")))
+                if chunk is not None:
+                    return chunk
+                pipe.multi()  # its work was done without it
+                withdraw_job(self._redis, BATCH, job_id, pipe)
+                with suppress(WatchError):
+                    pipe.execute()
+
+    def join_chunk(self, run_id: str, held: Chunk, attempt: int, joining: Chunk) -> bool:
+        """Add a chunk that nobody has begun to one in hand, instead of its own job.
+
+        Args:
+            run_id: of the run.
+            held: the chunk in hand, with the tasks that it is to be known by from now on, those of
+                the joining one included.
+            attempt: the how-manieth worker has it in hand.
+            joining: what ``find_next_chunk`` returned.
+
+        Returns:
+            Whether that was done; not when a worker took the job meanwhile, or has the held chunk.
+        """
+        queue, chunks_key = get_queue(self._redis, BATCH), run_key(run_id, "chunks")
+        attempts_key, job_id = run_key(run_id, "attempts"), _job_id(run_id, joining.id)
+        with self._redis.pipeline() as pipe:
+            pipe.watch(queue.key, chunks_key, attempts_key)
+            is_waiting = queue.get_job_ids(0, 1) == [job_id]
+            is_new = is_waiting and not pipe.hexists(attempts_key, joining.id)
+            if not (is_new and self.is_held(run_id, held.id, attempt)):
+                return False
+            pipe.multi()
+            pipe.hset(chunks_key, held.id, held.model_dump_json())
+            pipe.hdel(chunks_key, joining.id)
+            withdraw_job(self._redis, BATCH, job_id, pipe)
+            try:
+                pipe.execute()
+            except WatchError:
+                return False
+        return True
+
     def complete_chunk(
         self,
         run: Run,
@@ -292,7 +338,7 @@ class RunStore:
                 self._chunk_job,
                 (run_id, chunk.id),
                 timeout_s=_CHUNK_TIMEOUT_S,
-                job_id=f"{run_id}-{chunk.id}",
+                job_id=_job_id(run_id, chunk.id),
                 is_at_front=is_at_front,
                 pipeline=pipe,
             )
@@ -306,6 +352,10 @@ class RunStore:
 
 def _read(record_type: type[_RecordT], text: str | None) -> _RecordT | None:
     return None if text is None else record_type.model_validate_json(text)
+
+
+def _job_id(run_id: str, chunk_id: str) -> str:
+    return f"{run_id}-{chunk_id}"
 
 
 def _new_id() -> str:

@@ -77,6 +77,17 @@ class TaskOutcomes:
         failed = self._redis.hkeys(run_key(run_id, "failed"))
         return sorted(int(x) for x in set(open_ids) - set(failed))
 
+    def keep_open(self, run_id: str, task_ids: Sequence[int]) -> list[int]:
+        """Those of these tasks that have no outcome, in order."""
+        if not task_ids:
+            return []
+        with self._redis.pipeline() as pipe:
+            for part in ("done", "skipped"):
+                pipe.smismember(run_key(run_id, part), list(task_ids))
+            pipe.hmget(run_key(run_id, "failed"), list(map(str, task_ids)))
+            found = pipe.execute()
+        return [x for x, *ended in zip(task_ids, *found, strict=True) if not any(ended)]
+
     def find_boxes(self, run_id: str, keys: Sequence[str]) -> list[StoredBox]:
         """The boxes of a file that are kept under any of these keys."""
         texts = self._redis.hmget(run_key(run_id, "boxes"), list(keys))

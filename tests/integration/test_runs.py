@@ -96,7 +96,7 @@ def test_after_workers_were_killed_each_task_has_exactly_one_prediction(
     task_ids = add_tasks(label_studio, 90, "Dog")
     first = start_worker()
     run = runs.start(1, account, RunOptions())
-    wait_for_done(runs, run.id, 7)
+    wait_for_done(runs, run.id, 60)  # by now the second chunk is in the same hands
     first.kill()
     first.wait()
     assert runs.find(run.id)[1].state is RunState.RUNNING
@@ -139,7 +139,7 @@ def test_a_run_goes_on_when_redis_was_killed_and_comes_back_with_its_data(
         workers.start()
         runs = RunService(client, predictor)
         run = runs.start(1, account, RunOptions())
-        wait_for_done(runs, run.id, 5)
+        wait_for_done(runs, run.id, 40)  # by now the second chunk is in the same hands
         server.kill()
         time.sleep(1)  # long enough for the worker to notice
         server.start()

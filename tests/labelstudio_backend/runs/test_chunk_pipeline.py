@@ -32,7 +32,8 @@ def label(
     plan = LabelingPlan(work.run.options.prompts, work.run.options.label, work.run.has_tiles)
     config = parse_label_config(work.run.label_config)
     labeler = TaskLabeler(work.context.predictor, config, plan)
-    return ChunkPipeline(work, labeler).label(task_ids, should_stop)
+    begun = ChunkPipeline(work, labeler).label(task_ids, should_stop)
+    return [task_id for task_id in task_ids if task_id not in begun]
 
 
 def count_of(work: ChunkWork, name: str, **labels: str) -> float:

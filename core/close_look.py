@@ -3,10 +3,15 @@
 A box says how large its object is: where that is small in the image, the tile around the object
 answers at once, and nobody needs the whole image. All else is asked in the whole image, and again
 in the tile around the answer as long as that is so much smaller that a smaller tile holds it.
+
+Which part of an image has to be seen next depends on the answers so far. So a look at an image is
+a generator: it asks for views of it and is sent what is seen in them, by whoever encodes. Looks at
+several images go on side by side, and what they ask for is encoded and decoded together.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +19,7 @@ from numpy.typing import NDArray
 from .mask_prediction import MaskPrediction
 from .predictor import ImageEmbedding, Predictor
 from .prompt import Prompt
+from .registry import Architecture
 from .tiles import ROOM_AROUND_BOX, ROOM_AROUND_GUESS, Tile, find_tile
 
 EmbedImage = Callable[[], ImageEmbedding]
@@ -22,8 +28,30 @@ EmbedImage = Callable[[], ImageEmbedding]
 EmbedTile = Callable[[Tile], ImageEmbedding | None]
 """Encodes a part of the image, or finds its embedding; None leaves it to the answers so far."""
 
+_Result = TypeVar("_Result")
+
 _LOOKS = 4
 """The most tiles that one prompt is asked in; a box needs one, a click on something tiny more."""
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A part of an image, and what is asked in it.
+
+    Attributes:
+        tile: None for the whole image.
+        prompts: in the tile's pixels, (x, y).
+    """
+
+    tile: Tile | None
+    prompts: Sequence[Prompt]
+
+
+Seen = Sequence[MaskPrediction] | None
+"""One prediction a prompt of a view; None where it cannot be seen, and the answers so far stay."""
+
+Look = Generator[list[View], list[Seen], _Result]
+"""Asks for views, and is sent what is seen in them, in order."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,86 +131,166 @@ def decode_closely(
         PromptError: a point or box lies outside the image.
         ImageError: an embedding belongs to another model.
     """
+    look = look_closely(predictor.architecture, size_hw, prompts)
+    return run_look(look, predictor, embed_image, embed_tile)
+
+
+def look_closely(
+    architecture: Architecture,
+    size_hw: tuple[int, int],
+    prompts: Sequence[Prompt],
+    has_tiles: bool = True,
+) -> Look[list[PlacedPrediction]]:
+    """Look at several objects of an image, at the small ones in tiles of it.
+
+    The whole image is asked for at most once, and not where tiles answer everything.
+
+    Args:
+        architecture: the model's.
+        size_hw: (height, width) of the image.
+        prompts: in original pixels.
+        has_tiles: whether tiles are asked for at all.
+
+    Returns:
+        One prediction a prompt, in order.
+
+    Raises:
+        PromptError: a point or box lies outside the image; before anything is asked for.
+    """
     for prompt in prompts:
         prompt.check_inside(size_hw)
-    look = _Look(predictor, prompts, size_hw, embed_tile)
-    answers = look.look_at([i for i, prompt in enumerate(prompts) if prompt.box is not None], {})
-    rest = [i for i in range(len(prompts)) if i not in answers]
+    closer_looks = _LOOKS if has_tiles else 0
+    answers: dict[int, PlacedPrediction] = {}
+    if has_tiles:
+        boxes = {i: prompt for i, prompt in enumerate(prompts) if prompt.box is not None}
+        answers = yield from _look_at_tiles(architecture, size_hw, boxes, {})
+    rest = {i: prompt for i, prompt in enumerate(prompts) if i not in answers}
     if rest:
-        whole = predictor.decode(embed_image(), [prompts[i] for i in rest])
-        for i, prediction in zip(rest, whole, strict=True):
+        (seen,) = yield [View(None, list(rest.values()))]
+        for i, prediction in zip(rest, seen or (), strict=True):
             answers[i] = PlacedPrediction(prediction, None, size_hw)
-    remaining = [i for i in rest if prompts[i].box is None]
-    for _ in range(_LOOKS):
-        closer = look.look_at(remaining, answers)
+    remaining = {i: prompt for i, prompt in rest.items() if prompt.box is None}
+    for _ in range(closer_looks):
+        closer = yield from _look_at_tiles(architecture, size_hw, remaining, answers)
         answers |= closer
-        remaining = list(closer)
+        remaining = {i: prompts[i] for i in closer}
     return [answers[i] for i in range(len(prompts))]
 
 
-def find_box_tile(prompt: Prompt, size_hw: tuple[int, int], predictor: Predictor) -> Tile | None:
-    """The tile that answers a prompt without the whole image.
+def run_look(
+    look: Look[_Result], predictor: Predictor, embed_image: EmbedImage, embed_tile: EmbedTile
+) -> _Result:
+    """Show a look what it asks for, a view at a time.
 
     Args:
-        prompt: in original pixels.
-        size_hw: (height, width) of the image.
-        predictor: the model.
+        look: of one image.
+        predictor: the decoder.
+        embed_image: called for the whole image.
+        embed_tile: called for a tile of it.
 
     Returns:
-        The tile; None for a prompt without a box, and where the image shows well enough what is
-        in the box.
+        What came of it.
+
+    Raises:
+        PromptError: a point or box lies outside the image.
+        ImageError: an embedding belongs to another model.
     """
-    if prompt.box is None:
-        return None
-    tile = find_tile(_find_extent(prompt, None), ROOM_AROUND_BOX, size_hw, predictor.architecture)
-    return tile if tile is not None and tile.move_prompt(prompt) is not None else None
+
+    def see(view: View) -> Seen:
+        embedding = embed_image() if view.tile is None else embed_tile(view.tile)
+        return None if embedding is None else predictor.decode(embedding, view.prompts)
+
+    try:
+        views = next(look)
+        while True:
+            views = look.send([see(view) for view in views])
+    except StopIteration as end:
+        result: _Result = end.value
+        return result
 
 
-class _Look:
-    """Asks prompts in tiles of an image."""
+def run_looks(
+    looks: Sequence[Look[_Result]],
+    see: Callable[[Sequence[tuple[int, View]]], Sequence[Seen | Exception]],
+    at_once: int,
+) -> Iterator[tuple[int, _Result | Exception]]:
+    """Show several looks what they ask for, the views of all of them together.
 
-    def __init__(
-        self,
-        predictor: Predictor,
-        prompts: Sequence[Prompt],
-        size_hw: tuple[int, int],
-        embed_tile: EmbedTile,
-    ) -> None:
-        self._predictor = predictor
-        self._prompts = prompts
-        self._size_hw = size_hw
-        self._embed_tile = embed_tile
+    Args:
+        looks: of one image each.
+        see: gets views with the index of their look, at most so many; returns for each what is
+            seen, or why nothing is, which ends this look and no other.
+        at_once: the most views.
 
-    def look_at(
-        self, indices: Sequence[int], answers: Mapping[int, PlacedPrediction]
-    ) -> dict[int, PlacedPrediction]:
-        """The answers of those that a smaller tile holds; some may have none so far."""
-        by_tile: dict[Tile, list[tuple[int, Prompt]]] = {}
-        for i in indices:
-            tile = self._find_tile(self._prompts[i], answers.get(i))
-            moved = tile.move_prompt(self._prompts[i]) if tile else None
-            if tile is not None and moved is not None:
-                by_tile.setdefault(tile, []).append((i, moved))
-        found = {}
-        for tile, asked in by_tile.items():
-            closer = self._embed_tile(tile)
-            if closer is not None:
-                seen = self._predictor.decode(closer, [moved for _, moved in asked])
-                for (i, _), prediction in zip(asked, seen, strict=True):
-                    # Who sees nothing from close by has not seen better.
-                    if prediction.candidate_mask(prediction.best).any():
-                        found[i] = PlacedPrediction(prediction, tile, self._size_hw)
+    Yields:
+        The index of a look that ended, and what came of it: its result, or the error.
+    """
+    going: dict[int, Look[_Result]] = dict(enumerate(looks))
+    seen: dict[int, list[Seen]] = {}
+    while going:
+        wanted: list[tuple[int, View]] = []
+        for i, look in list(going.items()):
+            try:
+                views = look.send(seen[i]) if i in seen else next(look)
+            except StopIteration as end:
+                del going[i]
+                yield i, end.value
+            except Exception as error:  # it is this look's alone
+                del going[i]
+                yield i, error
+            else:
+                seen[i] = []
+                wanted += [(i, view) for view in views]
+        while wanted:
+            some, wanted = wanted[:at_once], wanted[at_once:]
+            for (i, _), found in zip(some, see(some), strict=True):
+                if i not in going:
+                    continue
+                if isinstance(found, Exception):
+                    del going[i]
+                    wanted = [one for one in wanted if one[0] != i]
+                    yield i, found
+                else:
+                    seen[i].append(found)
+
+
+def _look_at_tiles(
+    architecture: Architecture,
+    size_hw: tuple[int, int],
+    prompts: Mapping[int, Prompt],
+    answers: Mapping[int, PlacedPrediction],
+) -> Look[dict[int, PlacedPrediction]]:
+    """The answers of those prompts that a smaller tile holds; some may have none so far."""
+    by_tile: dict[Tile, dict[int, Prompt]] = {}
+    for i, prompt in prompts.items():
+        tile = _find_tile(prompt, answers.get(i), size_hw, architecture)
+        inside = tile.move_prompt(prompt) if tile else None
+        if tile is not None and inside is not None:
+            by_tile.setdefault(tile, {})[i] = inside
+    found: dict[int, PlacedPrediction] = {}
+    if not by_tile:
         return found
+    shown = yield [View(tile, list(asked.values())) for tile, asked in by_tile.items()]
+    for (tile, asked), seen in zip(by_tile.items(), shown, strict=True):
+        for i, prediction in zip(asked, seen or (), strict=seen is not None):
+            # Who sees nothing from close by has not seen better.
+            if prediction.candidate_mask(prediction.best).any():
+                found[i] = PlacedPrediction(prediction, tile, size_hw)
+    return found
 
-    def _find_tile(self, prompt: Prompt, answer: PlacedPrediction | None) -> Tile | None:
-        """A box's own, and a smaller one than a click's answer is in."""
-        if prompt.box is not None:
-            return find_box_tile(prompt, self._size_hw, self._predictor)
-        extent = _find_extent(prompt, answer)
-        tile = find_tile(extent, ROOM_AROUND_GUESS, self._size_hw, self._predictor.architecture)
-        if tile is None or answer is None or answer.tile is None:
-            return tile
-        return tile if tile.longest_px < answer.tile.longest_px else None
+
+def _find_tile(
+    prompt: Prompt,
+    answer: PlacedPrediction | None,
+    size_hw: tuple[int, int],
+    architecture: Architecture,
+) -> Tile | None:
+    """A box's own, and a smaller one than a click's answer is in."""
+    room = ROOM_AROUND_GUESS if prompt.box is None else ROOM_AROUND_BOX
+    tile = find_tile(_find_extent(prompt, answer), room, size_hw, architecture)
+    if tile is None or answer is None or answer.tile is None:
+        return tile
+    return tile if tile.longest_px < answer.tile.longest_px else None
 
 
 def _find_extent(prompt: Prompt, answer: PlacedPrediction | None) -> NDArray[np.float64]:

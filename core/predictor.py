@@ -1,7 +1,7 @@
 """The front door: encode an image once, decode as many prompts on it as you like. Stateless."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
@@ -23,7 +23,7 @@ from .decoder_file import read_decoder
 from .encoder_identity import hash_encoder
 from .errors import CheckpointError, DeviceError, EfficientSAMError, ImageError
 from .mask_cleaning import clean_answer
-from .mask_decoder import PreparedImage
+from .mask_decoder import CANDIDATES, PreparedImage
 from .mask_prediction import MaskPrediction
 from .memory import memory_errors_translated
 from .model import EfficientSAM, build_decoder
@@ -198,9 +198,34 @@ class Predictor:
             OutOfMemory: there is not enough memory for so many prompts.
         """
         prompts = [prompt] if isinstance(prompt, Prompt) else prompt
-        with memory_errors_translated(f"decode {len(prompts)} prompt(s)"):
-            answers = self._decode_prompts(embedding, prompts)
+        (answers,) = self.decode_each([embedding], [prompts])
         return answers[0] if isinstance(prompt, Prompt) else answers
+
+    def decode_each(
+        self, embeddings: Sequence[ImageEmbedding], prompts: Sequence[Sequence[Prompt]]
+    ) -> list[list[MaskPrediction]]:
+        """Predict the masks of objects of several images, some of them in one pass.
+
+        Args:
+            embeddings: the encoded images.
+            prompts: of each image, in its original pixels.
+
+        Returns:
+            For each image, one prediction a prompt; in order.
+
+        Raises:
+            PromptError: a point or box lies outside its image.
+            ImageError: an embedding belongs to another model.
+            OutOfMemory: there is not enough memory for so many prompts.
+        """
+        asked = [
+            _Asked(embedding, prompt)
+            for embedding, some in zip(embeddings, prompts, strict=True)
+            for prompt in some
+        ]
+        with memory_errors_translated(f"decode {len(asked)} prompt(s)"):
+            answers = iter(self._decode_prompts(asked))
+        return [[next(answers) for _ in some] for some in prompts]
 
     def is_device_usable(self) -> bool:
         """Whether the device still computes; an accelerator that failed once may fail for good."""
@@ -209,25 +234,22 @@ class Predictor:
         except RuntimeError:
             return False
 
-    def _decode_prompts(
-        self, embedding: ImageEmbedding, prompts: Sequence[Prompt]
-    ) -> list[MaskPrediction]:
+    def _decode_prompts(self, asked: Sequence["_Asked"]) -> list[MaskPrediction]:
+        prompts = [one.prompt for one in asked]
         answers = [
             self._choose_candidate(answer, prompt)
-            for answer, prompt in zip(
-                self.decode_candidates(embedding, prompts), prompts, strict=True
-            )
+            for answer, prompt in zip(self._find_candidates(asked), prompts, strict=True)
         ]
         # A click that an answer has wrong is decoded as a prompt of its own: what does it mean?
         wrong = [find_wrong_clicks(a, p) for a, p in zip(answers, prompts, strict=True)]
         own = [
-            make_own_prompt(prompt, i)
-            for prompt, indices in zip(prompts, wrong, strict=True)
+            _Asked(one.embedding, make_own_prompt(one.prompt, i))
+            for one, indices in zip(asked, wrong, strict=True)
             for i in indices
         ]
         claims = iter(
-            choose_by_clicks(claim, prompt, claim.iou)
-            for claim, prompt in zip(self.decode_candidates(embedding, own), own, strict=True)
+            choose_by_clicks(claim, one.prompt, claim.iou)
+            for claim, one in zip(self._find_candidates(own), own, strict=True)
         )
         corrected = [
             apply_claims(answer, prompt, indices, [next(claims) for _ in indices])
@@ -244,7 +266,6 @@ class Predictor:
         preference = answer.iou.clip(0) * fit_to_box(answer, prompt.box)
         return bound_by_box(choose_by_clicks(answer, prompt, preference), prompt)
 
-    @torch.inference_mode()
     def decode_candidates(
         self, embedding: ImageEmbedding, prompts: Sequence[Prompt]
     ) -> list[MaskPrediction]:
@@ -262,16 +283,21 @@ class Predictor:
             PromptError: a point or box lies outside the image.
             ImageError: the embedding belongs to another model.
         """
-        for prompt in prompts:
-            prompt.check_inside(embedding.original_size_hw)
-        size_hw = embedding.original_size_hw
+        return self._find_candidates([_Asked(embedding, prompt) for prompt in prompts])
+
+    @torch.inference_mode()
+    def _find_candidates(self, asked: Sequence["_Asked"]) -> list[MaskPrediction]:
+        for one in asked:
+            one.prompt.check_inside(one.size_hw)
         a = self.architecture
-        slots = [p.to_slots(size_hw, a.image_size, a.has_negative_points) for p in prompts]
+        slots = [
+            one.prompt.to_slots(one.size_hw, a.image_size, a.has_negative_points) for one in asked
+        ]
         passes = [len(xy) for xy, _ in slots]
         if not passes:
             return []
         logits, iou = self._decode_slots(
-            embedding,
+            [one.embedding for one, count in zip(asked, passes, strict=True) for _ in range(count)],
             torch.from_numpy(np.concatenate([xy for xy, _ in slots])),
             torch.from_numpy(np.concatenate([labels for _, labels in slots])),
         )
@@ -282,9 +308,10 @@ class Predictor:
                 low_res_logits=part_logits.max(axis=0),
                 iou=part_iou.mean(axis=0),
                 best=int(part_iou.mean(axis=0).argmax()),
-                original_size_hw=size_hw,
+                original_size_hw=one.size_hw,
             )
-            for part_logits, part_iou in zip(
+            for one, part_logits, part_iou in zip(
+                asked,
                 np.split(logits, np.cumsum(passes)[:-1]),
                 np.split(iou, np.cumsum(passes)[:-1]),
                 strict=True,
@@ -292,31 +319,84 @@ class Predictor:
         ]
 
     def _decode_slots(
-        self, embedding: ImageEmbedding, points: Tensor, labels: Tensor
+        self, embeddings: Sequence[ImageEmbedding], points: Tensor, labels: Tensor
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """(K, 6, 2) and (K, 6) → logits (K, 3, L, L) and IoU (K, 3)."""
-        image = self._prepared.get(embedding)
+        """(K, 6, 2) and (K, 6) on K embeddings → logits (K, 3, L, L) and IoU (K, 3)."""
         at_once = _PASSES_AT_ONCE
         if self.device.type == "cpu":
             a = self.architecture
             floats = a.grid**2 * a.embedding_channels
             at_once = min(at_once, max(1, _CPU_FLOATS_AT_ONCE // floats))
-        parts = [
-            self._model.decode(image, p[None], s[None])
-            for p, s in zip(points.split(at_once), labels.split(at_once), strict=True)
-        ]
-        logits = torch.cat([logits[0] for logits, _ in parts])
-        iou = torch.cat([iou[0] for _, iou in parts])
-        return logits.float().cpu().numpy(), iou.float().cpu().numpy()
-
-    def _prepare(self, embedding: ImageEmbedding) -> PreparedImage:
-        expected = self.architecture.embedding_shape
-        if tuple(embedding.features.shape) != expected:
-            raise ImageError(
-                f"an embedding of {self.spec.name!r} is {expected}, got "
-                f"{tuple(embedding.features.shape)}: it was made by another model"
+        side = 4 * self.architecture.grid
+        logits = np.empty((len(embeddings), CANDIDATES, side, side), np.float32)
+        iou = np.empty((len(embeddings), CANDIDATES), np.float32)
+        for images, rows in _group_passes(embeddings, at_once):
+            by_image = (len(images), -1)
+            part_logits, part_iou = self._model.decode(
+                self._prepare_images(images),
+                points[rows].unflatten(0, by_image),
+                labels[rows].unflatten(0, by_image),
             )
-        return self._model.prepare(embedding.features.to(self.device)[None])
+            logits[rows] = part_logits.flatten(0, 1).float().cpu()
+            iou[rows] = part_iou.flatten(0, 1).float().cpu()
+        return logits, iou
+
+    def _prepare_images(self, embeddings: Sequence[ImageEmbedding]) -> PreparedImage:
+        """One is kept for its next prompt; several have each its own prompts with them."""
+        if len(embeddings) == 1:
+            return self._prepared.get(embeddings[0])
+        return self._prepare(*embeddings)
+
+    def _prepare(self, *embeddings: ImageEmbedding) -> PreparedImage:
+        expected = self.architecture.embedding_shape
+        for embedding in embeddings:
+            if tuple(embedding.features.shape) != expected:
+                raise ImageError(
+                    f"an embedding of {self.spec.name!r} is {expected}, got "
+                    f"{tuple(embedding.features.shape)}: it was made by another model"
+                )
+        features = [embedding.features.to(self.device)[None] for embedding in embeddings]
+        # Joined by cat, which keeps the layout in memory; one alone needs no copy.
+        return self._model.prepare(torch.cat(features) if len(features) > 1 else features[0])
+
+
+def _group_passes(
+    embeddings: Sequence[ImageEmbedding], at_once: int
+) -> Iterator[tuple[list[ImageEmbedding], list[int]]]:
+    """What is decoded in one pass: rows of one image, or as many of each of several.
+
+    Args:
+        embeddings: of each row; the same object for rows of the same image.
+        at_once: the most rows.
+
+    Returns:
+        Images, and their rows one image after the other.
+    """
+    rows_of: dict[int, list[int]] = {}
+    for row, embedding in enumerate(embeddings):
+        rows_of.setdefault(id(embedding), []).append(row)
+    alike: dict[int, list[list[int]]] = {}
+    for rows in rows_of.values():
+        for start in range(0, len(rows), at_once):
+            piece = rows[start : start + at_once]
+            alike.setdefault(len(piece), []).append(piece)
+    for length, pieces in alike.items():
+        several = at_once // length
+        for start in range(0, len(pieces), several):
+            some = pieces[start : start + several]
+            yield [embeddings[piece[0]] for piece in some], [row for piece in some for row in piece]
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """A prompt and the image that it is about."""
+
+    embedding: ImageEmbedding
+    prompt: Prompt
+
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        return self.embedding.original_size_hw
 
 
 def load_predictor(

@@ -12,11 +12,12 @@ from core import (
     AutomaticMask,
     EmbedImage,
     EmbedTile,
+    ImageEmbedding,
+    Look,
     PlacedPrediction,
     Predictor,
-    Tile,
-    decode_closely,
-    find_box_tile,
+    look_closely,
+    run_look,
     segment_everything,
 )
 
@@ -79,6 +80,9 @@ class TaskPrompt:
 class TaskLabeler:
     """Labels the tasks of one project. Safe between threads.
 
+    Attributes:
+        predictor: the decoder.
+
     Args:
         predictor: the decoder; encoding is the caller's business.
         config: the project's.
@@ -86,7 +90,7 @@ class TaskLabeler:
     """
 
     def __init__(self, predictor: Predictor, config: LabelConfig, plan: LabelingPlan) -> None:
-        self._predictor = predictor
+        self.predictor = predictor
         self._config = config
         self._plan = plan
 
@@ -118,7 +122,7 @@ class TaskLabeler:
             UnknownLabel: masks that no prompt names cannot have the plan's label.
         """
         if self._plan.prompts is PromptSource.REGIONS:
-            found = find_region_prompts(task, self._config, self._predictor.model_version)
+            found = find_region_prompts(task, self._config, self.predictor.model_version)
             return self.prompt_regions(task, *found) if found else None
         if self._plan.prompts is PromptSource.FILE:
             return self._prompt_boxes(task, tuple(boxes)) if boxes else None
@@ -142,25 +146,6 @@ class TaskLabeler:
             self._check_labels(labels, image_name, task)
         return self._make_prompt(task, image_name, PromptSource.REGIONS, regions=tuple(regions))
 
-    def find_first_part(self, prompt: TaskPrompt, size_hw: tuple[int, int]) -> Tile | None:
-        """What of the image has to be encoded in any case.
-
-        Args:
-            prompt: what is asked.
-            size_hw: (height, width) of its image.
-
-        Returns:
-            A tile; None for the whole image, which is not needed where every box has a tile.
-
-        Raises:
-            PromptInvalid, PromptError: as ``label``.
-        """
-        if prompt.prompts is PromptSource.EVERYTHING or not self._plan.has_tiles:
-            return None
-        prompts = [o.to_prompt() for o in self._find_objects(prompt, size_hw)]
-        tiles = [find_box_tile(p, size_hw, self._predictor) for p in prompts]
-        return tiles[0] if tiles and None not in tiles else None
-
     def label(
         self,
         prompt: TaskPrompt,
@@ -182,12 +167,46 @@ class TaskLabeler:
             ImageError: the embedding belongs to another model.
         """
         if prompt.prompts is PromptSource.EVERYTHING:
-            masks = self._decode_everything(prompt, embed_image)
-        else:
-            masks = self._decode_objects(prompt, size_hw, embed_image, embed_tile)
-        rotation = prompt.regions[0].image_rotation if prompt.regions else None
-        version = self._predictor.model_version
-        return LabeledTask(prompt.task.id, masks, version, int(rotation or 0))
+            return self.label_everything(prompt, embed_image())
+        return run_look(self.look(prompt, size_hw), self.predictor, embed_image, embed_tile)
+
+    def look(self, prompt: TaskPrompt, size_hw: tuple[int, int]) -> Look[LabeledTask]:
+        """Decode the masks that a task's regions or boxes ask for; as ``label`` otherwise.
+
+        Args:
+            prompt: what is asked, which is not ``EVERYTHING``.
+            size_hw: (height, width) of its image.
+
+        Returns:
+            A look, for ``run_looks`` with those of other tasks.
+        """
+        objects = self._find_objects(prompt, size_hw)
+        answers = yield from look_closely(
+            self.predictor.architecture,
+            size_hw,
+            [o.to_prompt() for o in objects],
+            self._plan.has_tiles,
+        )
+        masks = tuple(
+            self._label(o.labels, prompt, a.score, self._make_draw(o, a))
+            for o, a in zip(objects, answers, strict=True)
+        )
+        return self._make_labeled(prompt, masks)
+
+    def label_everything(self, prompt: TaskPrompt, embedding: ImageEmbedding) -> LabeledTask:
+        """Decode the masks of whatever is in a task's image.
+
+        Args:
+            prompt: of ``EVERYTHING``.
+            embedding: of the whole image.
+
+        Raises:
+            ImageError: the embedding belongs to another model.
+        """
+        labels = self._default_labels()
+        found = segment_everything(self.predictor, embedding)
+        masks = tuple(self._label(labels, prompt, m.score, partial(_draw, m)) for m in found)
+        return self._make_labeled(prompt, masks)
 
     def _prompt_boxes(self, task: Task, boxes: tuple[BoxPrompt, ...]) -> TaskPrompt:
         image_name = self._default_image_name()
@@ -215,39 +234,17 @@ class TaskLabeler:
         check_original_size(prompt.regions, size_hw)
         return group_objects(prompt.regions, size_hw)
 
-    def _decode_objects(
-        self,
-        prompt: TaskPrompt,
-        size_hw: tuple[int, int],
-        embed_image: EmbedImage,
-        embed_tile: EmbedTile,
-    ) -> tuple[LabeledMask, ...]:
-        objects = self._find_objects(prompt, size_hw)
-        answers = decode_closely(
-            self._predictor,
-            size_hw,
-            [o.to_prompt() for o in objects],
-            embed_image,
-            embed_tile if self._plan.has_tiles else _embed_nothing,
-        )
-        return tuple(
-            self._label(o.labels, prompt, a.score, self._make_draw(o, a))
-            for o, a in zip(objects, answers, strict=True)
-        )
-
     def _make_draw(self, asked: ObjectPrompt, answer: PlacedPrediction) -> Draw:
         """A model that keeps to the box keeps to a rotated one too."""
-        if asked.corners_px is None or not self._predictor.spec.is_bounded_by_box:
+        if asked.corners_px is None or not self.predictor.spec.is_bounded_by_box:
             return answer.draw
         corners_px = asked.corners_px
         return lambda: answer.draw() & fill_polygon(corners_px, answer.size_hw)
 
-    def _decode_everything(
-        self, prompt: TaskPrompt, embed_image: EmbedImage
-    ) -> tuple[LabeledMask, ...]:
-        labels = self._default_labels()
-        found = segment_everything(self._predictor, embed_image())
-        return tuple(self._label(labels, prompt, m.score, partial(_draw, m)) for m in found)
+    def _make_labeled(self, prompt: TaskPrompt, masks: tuple[LabeledMask, ...]) -> LabeledTask:
+        rotation = prompt.regions[0].image_rotation if prompt.regions else None
+        version = self.predictor.model_version
+        return LabeledTask(prompt.task.id, masks, version, int(rotation or 0))
 
     def _label(
         self,
@@ -309,10 +306,6 @@ def _advise(output: OutputTag) -> str:
         f"the labels of {label_tag.name!r} are: {labels}. Add the missing one there, or name it in "
         "the predicted_values of a label that is there"
     )
-
-
-def _embed_nothing(_: Tile) -> None:
-    """Leaves every object to the whole image."""
 
 
 def _draw(found: AutomaticMask) -> NDArray[np.bool_]:

@@ -16,6 +16,7 @@ from .errors import (
     RedisUnavailable,
     WorkerError,
 )
+from .halving import work_in_halves
 from .job_queue import (
     count_waiting_jobs,
     enqueue_job,
@@ -86,5 +87,6 @@ __all__ = [
     "start_worker",
     "view_of",
     "withdraw_job",
+    "work_in_halves",
     "working_for",
 ]

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from redis import Redis
-from redis.exceptions import RedisError
-from rq.timeouts import BaseTimeoutException
 
 from core import (
     MAX_PIXELS,
@@ -28,6 +26,7 @@ from core import (
 from .counters import count
 from .embedding_codec import EmbeddingDtype
 from .errors import NotAWorker
+from .halving import work_in_halves
 
 logger = logging.getLogger(__name__)
 
@@ -91,26 +90,17 @@ class WorkerContext:
     def encode_each(self, images: Sequence[NDArray[np.uint8]]) -> list[ImageEmbedding | Exception]:
         """Encode images in one batch; one that spoils it costs no other its embedding.
 
-        What fails is tried in halves, down to single images: so a batch that does not fit into
-        memory becomes smaller, and an image that the encoder cannot bear is found.
-
         Args:
             images: (H, W, 3) each, of any size.
 
         Returns:
             In order: its embedding, or why there is none.
         """
-        try:
-            return list(self.encode(images))
-        except (RedisError, BaseTimeoutException):
-            raise  # not the images' fault
-        except Exception as error:  # whatever the encoder raises, it is about these images
-            if len(images) == 1:
-                self._check_device(error)
-                return [error]
-            logger.warning("a batch of %d failed (%s); halved", len(images), error)
-        middle = len(images) // 2
-        return self.encode_each(images[:middle]) + self.encode_each(images[middle:])
+        embeddings = work_in_halves(self.encode, images)
+        for failure in embeddings:
+            if isinstance(failure, Exception):
+                self._check_device(failure)
+        return embeddings
 
     def _check_device(self, error: Exception) -> None:
         """End this process where its device is lost: else every further image would fail."""

@@ -17,24 +17,21 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from concurrent.futures import Future
 from contextlib import ExitStack
-from dataclasses import dataclass
 from itertools import islice
 from queue import Queue
 from threading import Event, Semaphore
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from redis.exceptions import RedisError
 
-from core import ImageEmbedding, Tile
-from worker import RequestThreads, keep_embedding
+from worker import RequestThreads
 
 from ..errors import TaskMissing
 from ..labeled_task import LabeledTask
 from ..protocol import Task
 from ..task_labeler import TaskLabeler, TaskPrompt
 from ..task_prompts import BoxPrompt, PromptSource
+from .batch_labeler import BatchLabeler, ReadTask
 from .box_keys import find_box_keys
 from .chunk_work import ChunkWork
 from .image_fetch import fetch_image
@@ -52,24 +49,6 @@ _CPU_ENCODERS = 2
 _CPU_PIXELS_AT_ONCE = 512 * 512
 _ASK_AGAIN_S = 0.05
 _NO_MASK = "no_mask"
-
-
-@dataclass(frozen=True, eq=False)
-class _ReadTask:
-    """A task whose image is there; ``part`` of it is encoded first, None is the whole."""
-
-    id: int
-    prompt: TaskPrompt
-    content_sha256: str
-    rgb: NDArray[np.uint8]
-    part: Tile | None
-
-    @property
-    def size_hw(self) -> tuple[int, int]:
-        return self.rgb.shape[0], self.rgb.shape[1]
-
-    def crop(self, part: Tile | None) -> NDArray[np.uint8]:
-        return self.rgb if part is None else part.crop(self.rgb)
 
 
 class ChunkPipeline:
@@ -91,6 +70,7 @@ class ChunkPipeline:
         if is_cpu and work.run.options.prompts is not PromptSource.EVERYTHING:
             pixels = predictor.architecture.image_size**2
             self._batch_size = max(self._batch_size, _CPU_PIXELS_AT_ONCE // pixels)
+        self._labeling = BatchLabeler(work.context, labeler, work.run.options, self._batch_size)
 
     def label(self, task_ids: Iterable[int], should_stop: Callable[[], bool]) -> Set[int]:
         """Label tasks until all are done or it should stop; at least one is done.
@@ -115,7 +95,7 @@ class ChunkPipeline:
             posters = stack.enter_context(RequestThreads(_POSTERS, "post"))
             encoders = stack.enter_context(self._start_encoders())
             feeder = stack.enter_context(RequestThreads(1, "feed"))
-            line: Queue[Future[_ReadTask | None] | None] = Queue()
+            line: Queue[Future[ReadTask | None] | None] = Queue()
             feeder.submit(self._feed, task_ids, readers, line)
             turns = Semaphore(self._encoder_count)
             try:
@@ -153,7 +133,7 @@ class ChunkPipeline:
         self,
         task_ids: Iterable[int],
         readers: RequestThreads,
-        line: "Queue[Future[_ReadTask | None] | None]",
+        line: "Queue[Future[ReadTask | None] | None]",
     ) -> None:
         """Put every task on the line, read or being read, in order; then None."""
         try:
@@ -173,9 +153,9 @@ class ChunkPipeline:
         finally:
             line.put(None)
 
-    def _batches(self, line: "Queue[Future[_ReadTask | None] | None]") -> Iterator[list[_ReadTask]]:
+    def _batches(self, line: "Queue[Future[ReadTask | None] | None]") -> Iterator[list[ReadTask]]:
         """Tasks whose images are there, as many at a time as the device likes."""
-        batch: list[_ReadTask] = []
+        batch: list[ReadTask] = []
         while (reading := line.get()) is not None:
             if (task := reading.result()) is not None:
                 batch.append(task)
@@ -187,7 +167,7 @@ class ChunkPipeline:
         if batch:
             yield batch
 
-    def _read(self, task_id: int, task: Task | None) -> _ReadTask | None:
+    def _read(self, task_id: int, task: Task | None) -> ReadTask | None:
         """Fetch and read a task's image; None when there is nothing to encode."""
         self._work.job.let_pass()
         if self._is_over.is_set():
@@ -201,14 +181,11 @@ class ChunkPipeline:
         self._slots.release()
         return None
 
-    def _read_image(self, task_id: int, prompt: TaskPrompt) -> _ReadTask:
+    def _read_image(self, task_id: int, prompt: TaskPrompt) -> ReadTask:
         content = fetch_image(self._work.images, self._work.client, prompt.source, task_id)
         sha256 = hashlib.sha256(content).hexdigest()
         rgb = self._work.context.read_image(content)
-        part = None
-        if not self._work.run.options.keep_embeddings:
-            part = self._labeler.find_first_part(prompt, (rgb.shape[0], rgb.shape[1]))
-        return _ReadTask(task_id, prompt, sha256, rgb, part)
+        return ReadTask(task_id, prompt, sha256, rgb)
 
     def _find_prompt(self, task_id: int, task: Task | None) -> TaskPrompt | None:
         if task is None:
@@ -235,32 +212,16 @@ class ChunkPipeline:
         stored = self._work.outcomes.find_boxes(run.id, find_box_keys(task))
         return [box.to_prompt() for box in stored]
 
-    def _encode(self, batch: Sequence[_ReadTask], posters: RequestThreads) -> None:
+    def _encode(self, batch: Sequence[ReadTask], posters: RequestThreads) -> None:
         try:
-            embeddings = self._work.context.encode_each([task.crop(task.part) for task in batch])
+            for task, labeled in self._labeling.label(batch):
+                if isinstance(labeled, Exception):
+                    self._settle(task.id, labeled)
+                    self._slots.release()
+                else:
+                    posters.submit(self._post, task.id, labeled)
         except Exception as error:  # a thread's edge; it is about none of the tasks
             self._errors.append(error)
-            return
-        for task, embedding in zip(batch, embeddings, strict=True):
-            try:
-                if isinstance(embedding, Exception):
-                    raise embedding
-                posters.submit(self._post, task.id, self._label(task, embedding))
-            except Exception as error:  # a thread's edge
-                self._settle(task.id, error)
-                self._slots.release()
-
-    def _label(self, task: _ReadTask, first: ImageEmbedding) -> LabeledTask:
-        if self._work.run.options.keep_embeddings:
-            keep_embedding(self._work.context, task.content_sha256, first)
-
-        def embed(part: Tile | None) -> ImageEmbedding:
-            if part == task.part:
-                return first
-            (embedding,) = self._work.context.encode([task.crop(part)])
-            return embedding
-
-        return self._labeler.label(task.prompt, task.size_hw, lambda: embed(None), embed)
 
     def _post(self, task_id: int, labeled: LabeledTask) -> None:
         self._work.job.let_pass()

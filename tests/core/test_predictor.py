@@ -5,6 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from core import (
     EfficientSAMError,
@@ -16,6 +17,7 @@ from core import (
     draw_overlay,
     load_predictor,
 )
+from core.mask_decoder import PreparedImage
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +52,45 @@ def test_thirty_prompts_in_one_call_equal_thirty_calls(
     for prompt, together in zip(prompts, predictor.decode(embedding, prompts), strict=True):
         alone = predictor.decode(embedding, prompt)
         np.testing.assert_allclose(together.low_res_logits, alone.low_res_logits, atol=1e-3)
+
+
+def test_prompts_of_several_images_in_one_call_equal_a_call_an_image(
+    predictor: Predictor, photo_like: NDArray[np.uint8]
+) -> None:
+    images = [photo_like, photo_like[:, ::-1], photo_like[::-1, :80], 255 - photo_like]
+    embeddings = predictor.encode([np.ascontiguousarray(image) for image in images])
+    prompts = [
+        [Prompt(box=[40, 30, 120, 90])],
+        [Prompt(points=[[5 + 7 * i, 9 + 3 * i]]) for i in range(21)],
+        [],
+        [Prompt(points=[[40, 60], [10, 10], [150, 110]], labels=[1, 0, 1])],
+    ]
+    together = predictor.decode_each(embeddings, prompts)
+    assert [len(answers) for answers in together] == [1, 21, 0, 1]
+    for embedding, asked, answers in zip(embeddings, prompts, together, strict=True):
+        for prompt, answer in zip(asked, answers, strict=True):
+            alone = predictor.decode(embedding, prompt)
+            np.testing.assert_allclose(answer.low_res_logits, alone.low_res_logits, atol=1e-3)
+            np.testing.assert_allclose(answer.iou, alone.iou, atol=1e-4)
+            assert answer.original_size_hw == embedding.original_size_hw
+
+
+def test_images_of_as_many_prompts_are_decoded_in_one_pass(
+    predictor: Predictor, photo_like: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embeddings = predictor.encode([photo_like] * 4)
+    passes: list[tuple[int, ...]] = []
+    model = predictor._model
+    decode = model.decode
+
+    def counted(image: PreparedImage, points: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        passes.append(tuple(labels.shape[:2]))
+        return decode(image, points, labels)
+
+    monkeypatch.setattr(model, "decode", counted)
+    box, point = Prompt(box=[40, 30, 120, 90]), Prompt(points=[[80, 60]])
+    predictor.decode_each(embeddings, [[box], [point, box], [point], [box, point]])
+    assert sorted(passes) == [(2, 1), (2, 2)]
 
 
 def test_no_images_give_no_embeddings(predictor: Predictor) -> None:

@@ -3,11 +3,13 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any
 
 import numpy as np
 import pytest
 from redis.exceptions import RedisError
 
+from core import MaskPrediction, OutOfMemory, Predictor
 from labelstudio_backend import LabelStudioTokenRefused
 from labelstudio_backend.label_config import parse_label_config
 from labelstudio_backend.runs import RunOptions
@@ -24,14 +26,19 @@ from ..image_host import make_png
 from ..label_studio_requests import make_rectangle
 from .conftest import BeginChunk
 
+UNBEARABLE_HW = (60, 90)
+
 
 def label(
-    work: ChunkWork, task_ids: Sequence[int], should_stop: Callable[[], bool] = lambda: False
+    work: ChunkWork,
+    task_ids: Sequence[int],
+    should_stop: Callable[[], bool] = lambda: False,
+    predictor: Predictor | None = None,
 ) -> list[int]:
     """Label tasks; those that were not begun."""
     plan = LabelingPlan(work.run.options.prompts, work.run.options.label, work.run.has_tiles)
     config = parse_label_config(work.run.label_config)
-    labeler = TaskLabeler(work.context.predictor, config, plan)
+    labeler = TaskLabeler(predictor or work.context.predictor, config, plan)
     begun = ChunkPipeline(work, labeler).label(task_ids, should_stop)
     return [task_id for task_id in task_ids if task_id not in begun]
 
@@ -154,13 +161,13 @@ def test_a_failure_that_redis_cannot_keep_ends_all(
         client.close()
 
 
-def add_small_box(studio: LabelStudioStandIn) -> tuple[int, bytes]:
-    """A task with a box of a twentieth of its image, and the image."""
+def add_small_box(studio: LabelStudioStandIn, *more_at: int) -> tuple[int, bytes]:
+    """A task with a box of a twentieth of its image, and more at some percent; and the image."""
     rgb = np.random.default_rng(1).integers(0, 255, (900, 1200, 3), dtype=np.uint8)
     image = make_png(rgb)
     (task_id,) = studio.add_tasks([{"image": studio.add_image("large.png", image)}])
-    box = make_rectangle(50, 50, 5, 5, size_wh=(1200, 900))
-    studio.predictions[task_id] = [{"id": 1, "result": [box], "model_version": "detector"}]
+    boxes = [make_rectangle(at, at, 5, 5, size_wh=(1200, 900)) for at in (50, *more_at)]
+    studio.predictions[task_id] = [{"id": 1, "result": boxes, "model_version": "detector"}]
     return task_id, image
 
 
@@ -184,3 +191,43 @@ def test_what_is_kept_is_the_whole_image_also_where_a_tile_answers(
     kept = client.find(hashlib.sha256(image).hexdigest())
     assert kept is not None
     assert kept.original_size_hw == (900, 1200)
+
+
+def test_tiles_of_several_tasks_are_encoded_in_common_passes(
+    studio: LabelStudioStandIn, begin_chunk: BeginChunk
+) -> None:
+    task_ids = [add_small_box(studio, 5, 90)[0] for _ in range(4)]
+    work = begin_chunk(task_ids)
+    assert label(work, task_ids) == []
+    assert count_of(work, "encoded_images") == 12
+    assert count_of(work, "encodes") == count_of(work, "encodes", batch_size="4") == 3
+    for task_id in task_ids:
+        (prediction,) = ours(studio, task_id, work.run.model_version)
+        assert len(prediction["result"]) == 3
+
+
+class ForgetfulPredictor(Predictor):
+    """A decoder that can decode but one image at a time, and one of them not at all."""
+
+    def decode_each(self, embeddings: Any, prompts: Any) -> list[list[MaskPrediction]]:
+        if len(embeddings) > 1:
+            raise OutOfMemory("too many")
+        if embeddings[0].original_size_hw == UNBEARABLE_HW:
+            raise RuntimeError("it cannot be borne")
+        return super().decode_each(embeddings, prompts)
+
+
+def test_an_image_that_cannot_be_decoded_fails_alone(
+    studio: LabelStudioStandIn, begin_chunk: BeginChunk, predictor: Predictor
+) -> None:
+    good, other = add_tasks(studio, 2, "Dog")
+    image = make_png(np.zeros((*UNBEARABLE_HW, 3), np.uint8))
+    (bad,) = studio.add_tasks([{"image": studio.add_image("bad.png", image)}])
+    detect(studio, bad, "Dog", size_hw=UNBEARABLE_HW)
+    forgetful = ForgetfulPredictor.__new__(ForgetfulPredictor)
+    vars(forgetful).update(vars(predictor))
+    task_ids = [good, bad, other]
+    work = begin_chunk(task_ids)
+    assert label(work, task_ids, predictor=forgetful) == []
+    assert work.outcomes.find_done(work.run.id) == [good, other]
+    assert work.outcomes.find_failures(work.run.id) == {bad: "it cannot be borne"}

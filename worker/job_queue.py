@@ -107,10 +107,8 @@ def is_more_urgent(queue: str, than: str) -> bool:
 
 def is_urgent_waiting(redis: Redis, than: str) -> bool:
     """Whether a job waits on a queue that comes before this one."""
-    with redis.pipeline(transaction=False) as pipe:
-        for queue in QUEUES[: QUEUES.index(than)]:
-            pipe.llen(_queue_key(queue))
-        return any(pipe.execute())
+    # Redis keeps no empty list.
+    return bool(redis.exists(*map(_queue_key, QUEUES[: QUEUES.index(than)])))
 
 
 def count_waiting_jobs(redis: Redis) -> dict[str, int]:

@@ -198,11 +198,9 @@ class RunStore:
 
     def is_held(self, run_id: str, chunk_id: str, attempt: int) -> bool:
         """Whether nobody else has begun a chunk since, and it was not taken from the run."""
-        with self._redis.pipeline() as pipe:
-            pipe.hexists(run_key(run_id, "chunks"), chunk_id)
-            pipe.hget(run_key(run_id, "attempts"), chunk_id)
-            is_there, attempts = pipe.execute()
-        return bool(is_there) and int(attempts or 0) == attempt
+        # They leave with their chunk.
+        attempts = self._redis.hget(run_key(run_id, "attempts"), chunk_id)
+        return int(attempts or 0) == attempt
 
     def find_next_chunk(self, run_id: str) -> Chunk | None:
         """The run's chunk that a worker would be given now; None when it is another run's turn."""

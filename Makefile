@@ -10,8 +10,6 @@ INSTALLED := .venv/.installed
 LABEL_STUDIO := .e2e/label-studio
 LABEL_STUDIO_ML := .e2e/label-studio-ml
 PROMETHEUS := .e2e/prometheus
-# One more than cores: a good part of the tests wait for what they killed to be missed.
-TEST_PROCESSES := $(shell $(PYTHON) -c 'import os; print(min(4, 1 + (os.cpu_count() or 1)))')
 # Tests of what comes from outside, beside the HTTP surface.
 PROPERTIES := tests/core/test_image.py tests/core/test_checkpoint.py tests/labelstudio_backend tests/worker/test_embedding_codec.py
 
@@ -38,11 +36,11 @@ run: install  ## the whole stack, staying up; prints the URL to paste into Label
 	$(BIN)/esam run
 
 test: install  ## all tests, with a real Redis and real workers
-	$(BIN)/python -m pytest --ignore=tests/e2e --numprocesses $(TEST_PROCESSES) --dist loadfile
+	$(BIN)/python -m pytest --ignore=tests/e2e --numprocesses auto --maxprocesses 4 --dist loadfile
 
 coverage: install  ## all tests, and which lines of ours none of them reaches, in whatever process
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest --ignore=tests/e2e --numprocesses $(TEST_PROCESSES) --dist loadfile
+	$(BIN)/python -m coverage run -m pytest --ignore=tests/e2e --numprocesses auto --maxprocesses 4 --dist loadfile
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 

@@ -159,21 +159,20 @@ def look_closely(
     """
     for prompt in prompts:
         prompt.check_inside(size_hw)
-    closer_looks = _LOOKS if has_tiles else 0
-    answers: dict[int, PlacedPrediction] = {}
-    if has_tiles:
-        boxes = {i: prompt for i, prompt in enumerate(prompts) if prompt.box is not None}
-        answers = yield from _look_at_tiles(architecture, size_hw, boxes, {})
-    rest = {i: prompt for i, prompt in enumerate(prompts) if i not in answers}
+    asked = dict(enumerate(prompts))
+    in_tiles = asked if has_tiles else {}
+    boxes = {i: prompt for i, prompt in in_tiles.items() if prompt.box is not None}
+    answers = yield from _look_at_tiles(architecture, size_hw, boxes, {})
+    rest = {i: prompt for i, prompt in asked.items() if i not in answers}
     if rest:
         (seen,) = yield [View(None, list(rest.values()))]
         for i, prediction in zip(rest, seen or (), strict=True):
             answers[i] = PlacedPrediction(prediction, None, size_hw)
-    remaining = {i: prompt for i, prompt in rest.items() if prompt.box is None}
-    for _ in range(closer_looks):
+    remaining = {i: prompt for i, prompt in in_tiles.items() if prompt.box is None}
+    for _ in range(_LOOKS):
         closer = yield from _look_at_tiles(architecture, size_hw, remaining, answers)
         answers |= closer
-        remaining = {i: prompts[i] for i in closer}
+        remaining = {i: asked[i] for i in closer}
     return [answers[i] for i in range(len(prompts))]
 
 

@@ -1,7 +1,7 @@
 """The front door: encode an image once, decode as many prompts on it as you like. Stateless."""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
@@ -27,6 +27,7 @@ from .mask_decoder import CANDIDATES, PreparedImage
 from .mask_prediction import MaskPrediction
 from .memory import memory_errors_translated
 from .model import EfficientSAM, build_decoder
+from .pass_grouping import group_passes
 from .precision import Precision, find_precision
 from .prepared_images import PreparedImages
 from .preprocessing import find_preprocessing_version, to_model_input
@@ -330,7 +331,7 @@ class Predictor:
         side = 4 * self.architecture.grid
         logits = np.empty((len(embeddings), CANDIDATES, side, side), np.float32)
         iou = np.empty((len(embeddings), CANDIDATES), np.float32)
-        for images, rows in _group_passes(embeddings, at_once):
+        for images, rows in group_passes(embeddings, at_once):
             by_image = (len(images), -1)
             part_logits, part_iou = self._model.decode(
                 self._prepare_images(images),
@@ -358,33 +359,6 @@ class Predictor:
         features = [embedding.features.to(self.device)[None] for embedding in embeddings]
         # Joined by cat, which keeps the layout in memory; one alone needs no copy.
         return self._model.prepare(torch.cat(features) if len(features) > 1 else features[0])
-
-
-def _group_passes(
-    embeddings: Sequence[ImageEmbedding], at_once: int
-) -> Iterator[tuple[list[ImageEmbedding], list[int]]]:
-    """What is decoded in one pass: rows of one image, or as many of each of several.
-
-    Args:
-        embeddings: of each row; the same object for rows of the same image.
-        at_once: the most rows.
-
-    Returns:
-        Images, and their rows one image after the other.
-    """
-    rows_of: dict[int, list[int]] = {}
-    for row, embedding in enumerate(embeddings):
-        rows_of.setdefault(id(embedding), []).append(row)
-    alike: dict[int, list[list[int]]] = {}
-    for rows in rows_of.values():
-        for start in range(0, len(rows), at_once):
-            piece = rows[start : start + at_once]
-            alike.setdefault(len(piece), []).append(piece)
-    for length, pieces in alike.items():
-        several = at_once // length
-        for start in range(0, len(pieces), several):
-            some = pieces[start : start + several]
-            yield [embeddings[piece[0]] for piece in some], [row for piece in some for row in piece]
 
 
 @dataclass(frozen=True, eq=False)

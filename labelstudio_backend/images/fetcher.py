@@ -2,14 +2,16 @@
 
 import logging
 import time
+import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import islice
 
 import httpx
 
 from ..connections.addresses import Reach, Resolve, resolve_host
-from ..connections.guarded_transport import GuardedTransport
+from ..connections.guarded_transport import GuardedTransport, waiting_until
 from ..errors import ImageHostError, ImageHostUnreachable
 from ..label_studio.account import LabelStudioAccount
 from ..label_studio.image_location import check_scheme, describe_url, locate_image
@@ -20,6 +22,7 @@ from .response import check_response, explain_too_large, make_alias
 
 _CONNECT_TIMEOUT_S = 5.0
 _READ_TIMEOUT_S = 10.0
+_KEPT_CONNECTIONS = 32
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,9 @@ class ImageSource:
 
 class ImageFetcher:
     """Opens the images that tasks name. Safe between threads.
+
+    Connections to hosts are kept for the next image, and closed when the fetcher is gone: many
+    images lie on one host, and a TLS connection that is far away costs more than an image.
 
     Args:
         max_bytes: the largest image file.
@@ -63,12 +69,22 @@ class ImageFetcher:
         self._max_bytes = max_bytes
         self._timeout_s = timeout_s
         self._max_redirects = max_redirects
-        self._is_private_address_allowed = is_private_address_allowed
         self._clock = clock
-        self._resolve = resolve
         # httpcore's debug lines hold redirects whole, signed URLs among them.
         logging.getLogger("httpcore").setLevel(logging.INFO)
-        self._tokens = TokenExchange(self._make_transport, clock)
+        # One each: a connection that may go to Label Studio is none that a task may name.
+        self._transports = {
+            reach: GuardedTransport(
+                Reach.ANYWHERE if is_private_address_allowed else reach,
+                kept_connections=_KEPT_CONNECTIONS,
+                clock=clock,
+                resolve=resolve,
+            )
+            for reach in (Reach.LABEL_STUDIO, Reach.PUBLIC)
+        }
+        for transport in self._transports.values():
+            weakref.finalize(self, transport.close)
+        self._tokens = TokenExchange(self._transports[Reach.LABEL_STUDIO], clock)
 
     @classmethod
     def from_settings(cls, settings: BackendSettings) -> "ImageFetcher":
@@ -108,7 +124,7 @@ class ImageFetcher:
         try:
             check_response(response, url, final_url, account, self._max_bytes)
             alias = make_alias(url, response, account)
-            yield ImageSource(alias, lambda: self._read(response, final_url))
+            yield ImageSource(alias, lambda: self._read(response, final_url, deadline))
         finally:
             response.close()
 
@@ -121,7 +137,7 @@ class ImageFetcher:
             if not response.has_redirect_location:
                 return response, url
             location = response.headers["Location"]
-            response.close()
+            _pass_over_body(response, deadline)
             try:
                 url = check_scheme(url.join(location))
             except (httpx.InvalidURL, ValueError) as error:
@@ -156,7 +172,8 @@ class ImageFetcher:
             "GET", url, headers=headers, extensions={"timeout": timeout.as_dict()}
         )
         try:
-            response = self._make_transport(reach, deadline).handle_request(request)
+            with waiting_until(deadline):
+                response = self._transports[reach].send_repeatable(request)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise _explain_unreachable(url, error) from error
         except httpx.TimeoutException as error:
@@ -168,20 +185,16 @@ class ImageFetcher:
         response.request = request
         return response
 
-    def _make_transport(self, reach: Reach, deadline: float) -> GuardedTransport:
-        """One for each request: each has a deadline of its own, and no connection is kept."""
-        if self._is_private_address_allowed:
-            reach = Reach.ANYWHERE
-        return GuardedTransport(reach, deadline=deadline, clock=self._clock, resolve=self._resolve)
-
-    def _read(self, response: httpx.Response, url: httpx.URL) -> bytes:
+    def _read(self, response: httpx.Response, url: httpx.URL, deadline: float) -> bytes:
         content = bytearray()
         try:
-            # As sent: what was not asked for encoded is no image, however small it looks.
-            for chunk in response.iter_raw():
-                content += chunk
-                if len(content) > self._max_bytes:
-                    raise explain_too_large(url, f"more than {self._max_bytes:,}", self._max_bytes)
+            with waiting_until(deadline):
+                # As sent: what was not asked for encoded is no image, however small it looks.
+                for chunk in response.iter_raw():
+                    content += chunk
+                    if len(content) > self._max_bytes:
+                        too_long = f"more than {self._max_bytes:,}"
+                        raise explain_too_large(url, too_long, self._max_bytes)
         except httpx.TimeoutException as error:
             raise self._explain_timeout(url) from error
         except httpx.HTTPError as error:
@@ -196,6 +209,13 @@ class ImageFetcher:
             f"{describe_url(url)} did not send the image within {self._timeout_s:g} s; is the host "
             "overloaded? ESAM_IMAGE_TIMEOUT_S is the limit"
         )
+
+
+def _pass_over_body(response: httpx.Response, deadline: float) -> None:
+    """Read what little a redirect says beside where to: else its connection cannot be kept."""
+    with suppress(httpx.HTTPError), waiting_until(deadline), closing(response):
+        for _ in islice(response.iter_raw(), 2):
+            pass
 
 
 def _make_headers(url: httpx.URL, authorization: str | None) -> dict[str, str]:

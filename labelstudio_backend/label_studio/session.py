@@ -56,9 +56,12 @@ class LabelStudioSession:
         # are not logged; and no cookies are kept, because Label Studio asks whoever shows its
         # session cookie for a CSRF token as well.
         self._transport = GuardedTransport(
-            Reach.LABEL_STUDIO, kept_connections=_MAX_CONNECTIONS, clock=clock
+            Reach.LABEL_STUDIO,
+            kept_connections=_MAX_CONNECTIONS,
+            max_connections=_MAX_CONNECTIONS,
+            clock=clock,
         )
-        self._tokens = TokenExchange(self._make_transport, clock)
+        self._tokens = TokenExchange(self._transport, clock)
 
     def be_patient(self, max_faults: int | None = None) -> Patience:
         """The waits of one call."""
@@ -114,9 +117,6 @@ class LabelStudioSession:
     def close(self) -> None:
         """Close all connections."""
         self._transport.close()
-
-    def _make_transport(self, reach: Reach, deadline: float) -> GuardedTransport:
-        return GuardedTransport(reach, deadline=deadline, clock=self._clock)
 
     def _authorize(self) -> str | None:
         try:

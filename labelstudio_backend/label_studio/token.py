@@ -7,8 +7,7 @@ from threading import Lock
 
 import httpx
 
-from ..connections.addresses import Reach
-from ..connections.guarded_transport import GuardedTransport
+from ..connections.guarded_transport import GuardedTransport, waiting_until
 from ..errors import ImageHostError, ImageHostUnreachable, ImageTokenRefused
 from .account import LabelStudioAccount
 from .image_location import describe_url
@@ -27,10 +26,6 @@ TWO_KINDS = (
 )
 
 
-MakeTransport = Callable[[Reach, float], GuardedTransport]
-"""Of how far it may go, and a moment by the clock."""
-
-
 class TokenExchange:
     """Makes the header from an account's token. Safe between threads.
 
@@ -38,14 +33,14 @@ class TokenExchange:
     one, which is kept until shortly before it expires.
 
     Args:
-        make_transport: makes a connection to Label Studio that is over at a deadline.
-        clock: monotonic seconds.
+        transport: to Label Studio.
+        clock: the transport's.
     """
 
     def __init__(
-        self, make_transport: MakeTransport, clock: Callable[[], float] = time.monotonic
+        self, transport: GuardedTransport, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._make_transport = make_transport
+        self._transport = transport
         self._clock = clock
         self._kept: dict[str, tuple[str, float]] = {}
         self._lock = Lock()
@@ -100,9 +95,8 @@ class TokenExchange:
             extensions={"timeout": httpx.Timeout(_TIMEOUT_S).as_dict()},
         )
         try:
-            deadline = self._clock() + _TIMEOUT_S
-            with self._make_transport(Reach.LABEL_STUDIO, deadline) as transport:
-                response = transport.ask(request, _MAX_ANSWER_BYTES)
+            with waiting_until(self._clock() + _TIMEOUT_S):
+                response = self._transport.ask(request, _MAX_ANSWER_BYTES)
         except httpx.HTTPError as error:
             raise ImageHostUnreachable(
                 f"{describe_url(url)} does not answer ({type(error).__name__}); is Label Studio "

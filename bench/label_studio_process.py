@@ -13,9 +13,11 @@ from PIL import Image
 from pydantic import SecretStr
 
 from labelstudio_backend import LabelStudioAccount
-from tests.label_studio_stand_in import LabelStudioStandIn
+from tests.label_studio_stand_in import Distance, LabelStudioStandIn
 
 from .piped_process import piped_process
+
+HERE = Distance()
 
 _DETECTOR = "detector"
 
@@ -47,21 +49,25 @@ class LabelStudioProcess:
 
 @contextmanager
 def serve_label_studio(
-    photos: Sequence[bytes], task_count: int, *, unlike: int = 0
+    photos: Sequence[bytes], task_count: int, distance: Distance = HERE, *, unlike: int = 0
 ) -> Iterator[LabelStudioProcess]:
     """A project of so many tasks, each with a URL of its own and the box of a detector.
 
     Args:
         photos: JPEGs, which the tasks take turns with.
         task_count: tasks.
+        distance: how far away it is.
         unlike: of the first tasks, how many have a file like no other, with the same pixels.
     """
-    with piped_process(_serve, list(photos), task_count, unlike) as pipe:
+    with piped_process(_serve, list(photos), task_count, distance, unlike) as pipe:
         yield LabelStudioProcess(pipe)
 
 
-def _serve(pipe: Connection, photos: Sequence[bytes], task_count: int, unlike: int) -> None:
+def _serve(
+    pipe: Connection, photos: Sequence[bytes], task_count: int, distance: Distance, unlike: int
+) -> None:
     with LabelStudioStandIn(keeps_results=False) as server:
+        server.distance = distance
         tasks = _add_tasks(server, photos, task_count, unlike)
         pipe.send((server.url, server.token))
         while True:

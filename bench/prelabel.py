@@ -6,9 +6,10 @@ the encoder does alone, on the same photos, decoded already, is measured in a pr
 with the same threads that wait as the product's do. The two take turns of some seconds, since a
 shared machine is another one a minute later: the worker is stopped by a signal while it is the
 encoder's turn, and the run's clock with it. The rate of a run is that of predictions stored after
-the first chunk. ``ms/task`` is the whole run's time, from the start until it is finished, with what
-comes before the first prediction. Memory is resident, sampled once a second. Reads /proc: Linux
-only.
+the first chunk. With ``--round-trip-ms`` Label Studio is so far away, with ``--store-ms`` it takes
+so long for a prediction that is posted. ``ms/task`` is the whole run's time, from the start until
+it is finished, with what comes before the first prediction. Memory is resident, sampled once a
+second. Reads /proc: Linux only.
 """
 
 import argparse
@@ -27,8 +28,9 @@ from core import MODELS, load_predictor, read_image
 from esam.thread_policy import let_waiting_threads_sleep
 from labelstudio_backend.runs import RunOptions, RunService, RunState
 from labelstudio_backend.runs.run_store import CHUNK_TASKS
+from tests.label_studio_stand_in import Distance
 
-from .label_studio_process import LabelStudioProcess, serve_label_studio
+from .label_studio_process import HERE, LabelStudioProcess, serve_label_studio
 from .memory import sampling_memory
 from .photos import make_photos
 from .piped_process import piped_process
@@ -175,7 +177,7 @@ class _Clock:
         return unix_s - self._began - stood
 
 
-def _measure(model: str, sizes: Sequence[int]) -> Iterator[RunFigures]:
+def _measure(model: str, sizes: Sequence[int], distance: Distance = HERE) -> Iterator[RunFigures]:
     """The figures of each size."""
     photos = make_photos()
     with ExitStack() as stack:
@@ -184,7 +186,7 @@ def _measure(model: str, sizes: Sequence[int]) -> Iterator[RunFigures]:
         pipe.recv()  # it is ready
         for tasks in sizes:
             encoder = _Encoder(pipe)
-            with serve_label_studio(photos, tasks) as label_studio:
+            with serve_label_studio(photos, tasks, distance) as label_studio:
                 yield measure_run(
                     served.runs, label_studio, tasks, encoder, served.worker_pid, served.redis_pid
                 )
@@ -218,7 +220,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Runs beside the encoder alone.")
     parser.add_argument("--model", choices=list(MODELS), default="nano")
     parser.add_argument("--tasks", help="sizes of projects, such as 100,1000,10000")
+    parser.add_argument("--round-trip-ms", type=float, default=0.0, help="to Label Studio")
+    parser.add_argument("--store-ms", type=float, default=0.0, help="that it stores a prediction")
     options = parser.parse_args()
+    distance = Distance(options.round_trip_ms / 1000, options.store_ms / 1000)
     sizes = [int(x) for x in options.tasks.split(",")] if options.tasks else _SIZES[options.model]
     let_waiting_threads_sleep()  # the processes that are started import torch anew
     if min(sizes) < CHUNK_TASKS + 2:
@@ -228,7 +233,7 @@ def main() -> None:
         "| tasks | encoder alone, images/s | run, images/s | ratio | ms/task "
         "| worker MiB start / most / end | Redis MiB start / most / end |\n" + 7 * "|---" + "|"
     )
-    for figures in _measure(options.model, sizes):
+    for figures in _measure(options.model, sizes, distance):
         print(_show(figures), flush=True)
 
 

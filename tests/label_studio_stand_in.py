@@ -12,6 +12,7 @@ import secrets
 import socket
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,19 @@ class Misbehaviour:
     is_handled_first: bool
 
 
+@dataclass(frozen=True)
+class Distance:
+    """How long a server takes to answer, beside others as alone.
+
+    Attributes:
+        round_trip_s: of a request; a new connection takes two more, as with TLS.
+        store_s: of a prediction that is posted, beside that.
+    """
+
+    round_trip_s: float = 0.0
+    store_s: float = 0.0
+
+
 class LabelStudioStandIn:
     """A Label Studio with one project on a loopback port; a context manager.
 
@@ -52,6 +66,7 @@ class LabelStudioStandIn:
         requests: ``"POST /api/predictions/"`` of the last it was asked, without queries.
         connection_count: how many connections were made.
         last_cookie: what the last request sent back, None for no cookie.
+        distance: how far away it is.
     """
 
     def __init__(self, prefix: str = "", **project: Any) -> None:
@@ -68,6 +83,7 @@ class LabelStudioStandIn:
         self._surprises: list[tuple[str, Callable[[], object]]] = []
         self.connection_count = 0
         self.last_cookie: str | None = None
+        self.distance = Distance()
         self._prefix = prefix
         self._server = _make_server(self)
         self.url = f"http://127.0.0.1:{self._server.server_port}{prefix}"
@@ -246,11 +262,14 @@ def _make_server(stand_in: LabelStudioStandIn) -> ThreadingHTTPServer:
 
         def setup(self) -> None:
             stand_in.connection_count += 1
+            time.sleep(2 * stand_in.distance.round_trip_s)
             super().setup()
 
         def do_GET(self) -> None:
             stand_in.last_cookie = self.headers.get("Cookie")
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            store_s = stand_in.distance.store_s if self.command == "POST" else 0
+            time.sleep(stand_in.distance.round_trip_s + store_s)
             try:
                 authorization = self.headers.get("Authorization", "")
                 answer = stand_in.handle(self.command, self.path, authorization, body)

@@ -5,7 +5,10 @@
     encoding threads  encode, decode
     posting threads   draw masks, write RLE, post, and say what became of the task
 
-At most ``_IN_FLIGHT`` tasks are under way, whatever their number, so that memory stays flat.
+Only so many tasks are under way, whatever their number, so that memory stays flat.
+
+Hosts of images and Label Studio may be far away: images are read by more threads than there are
+cores, and predictions are posted by as many at a time as Label Studio has room for.
 
 On a CPU two batches are encoded at a time, each with half of torch's threads. One with all of
 them would wait for the slowest thread at the end of each of hundreds of short loops, and the
@@ -34,15 +37,15 @@ from ..task_prompts import BoxPrompt, PromptSource
 from .batch_labeler import BatchLabeler, ReadTask
 from .box_keys import find_box_keys
 from .chunk_work import ChunkWork
+from .concurrency_limit import CallTurns, ConcurrencyLimit
 from .image_fetch import fetch_image
 from .task_failures import RUN_STOPPERS, TASK_FAILURES
 
 logger = logging.getLogger(__name__)
 
-_IN_FLIGHT = 24
 _TASKS_A_LOOK = 8
-_READERS = 4
-_POSTERS = 2
+_READERS = 8
+_LEAST_POSTERS, _MOST_POSTERS = 2, 8
 # Two, not one a core: a click waits for the encodes in hand, and they are slower side by side.
 _CPU_ENCODERS = 2
 # Each pass through an encoder costs something by itself, which small images share.
@@ -70,6 +73,8 @@ class ChunkPipeline:
         if is_cpu and work.run.options.prompts is not PromptSource.EVERYTHING:
             pixels = predictor.architecture.image_size**2
             self._batch_size = max(self._batch_size, _CPU_PIXELS_AT_ONCE // pixels)
+        self._most_tasks = _READERS + (self._encoder_count + 1) * self._batch_size + _MOST_POSTERS
+        self._post_turns = CallTurns(ConcurrencyLimit(_LEAST_POSTERS, _MOST_POSTERS))
         self._labeling = BatchLabeler(work.context, labeler, work.run.options, self._batch_size)
 
     def label(self, task_ids: Iterable[int], should_stop: Callable[[], bool]) -> Set[int]:
@@ -88,11 +93,11 @@ class ChunkPipeline:
         """
         self._errors: list[BaseException] = []
         self._is_over = Event()
-        self._slots = Semaphore(_IN_FLIGHT)
+        self._slots = Semaphore(self._most_tasks)
         self._begun: set[int] = set()
         with ExitStack() as stack:
             readers = stack.enter_context(RequestThreads(_READERS, "read"))
-            posters = stack.enter_context(RequestThreads(_POSTERS, "post"))
+            posters = stack.enter_context(RequestThreads(_MOST_POSTERS, "post"))
             encoders = stack.enter_context(self._start_encoders())
             feeder = stack.enter_context(RequestThreads(1, "feed"))
             line: Queue[Future[ReadTask | None] | None] = Queue()
@@ -107,7 +112,7 @@ class ChunkPipeline:
                     encoding.add_done_callback(lambda _: turns.release())
             finally:
                 self._is_over.set()
-                self._slots.release(_IN_FLIGHT)  # the feeder may wait for one
+                self._slots.release(self._most_tasks)  # the feeder may wait for one
         if self._errors:
             raise self._errors[0]
         return self._begun
@@ -234,9 +239,10 @@ class ChunkPipeline:
                 self._work.record_failed(task_id, nothing, _NO_MASK)
                 return
             project = self._work.run.project
-            self._work.client.post_prediction(
-                task_id, project, prediction, self._work.hold.is_alone
-            )
+            with self._post_turns.turn():
+                self._work.client.post_prediction(
+                    task_id, project, prediction, self._work.hold.is_alone
+                )
             self._work.record_done(task_id)
         except Exception as error:  # a thread's edge
             self._settle(task_id, error)

@@ -5,7 +5,9 @@ another. When it goes on, it must neither store predictions a second time nor en
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
+from .recent_yes import RecentYes
 from .run import Chunk
 from .run_store import RunStore
 
@@ -29,6 +31,11 @@ class ChunkHold:
     def is_kept(self) -> bool:
         """Whether nobody has begun it since, and the run was not resumed without it."""
         return self.store.is_held(self.run_id, self.chunk.id, self.attempt)
+
+    @cached_property
+    def was_kept(self) -> RecentYes:
+        """Whether it was kept a moment ago, for who only spares themselves work by asking."""
+        return RecentYes(self.is_kept)
 
     def is_alone(self) -> bool:
         """Whether nobody else can be at these tasks."""

@@ -97,7 +97,7 @@ class ChunkPipeline:
         self._begun: set[int] = set()
         with ExitStack() as stack:
             readers = stack.enter_context(RequestThreads(_READERS, "read"))
-            posters = stack.enter_context(RequestThreads(_MOST_POSTERS, "post"))
+            posters = stack.enter_context(self._start_posters())
             encoders = stack.enter_context(self._start_encoders())
             feeder = stack.enter_context(RequestThreads(1, "feed"))
             line: Queue[Future[ReadTask | None] | None] = Queue()
@@ -127,6 +127,12 @@ class ChunkPipeline:
                 return False
             if turns.acquire(timeout=_ASK_AGAIN_S):
                 return True
+
+    def _start_posters(self) -> RequestThreads:
+        """Threads that draw one mask each, and share no part of it with further threads."""
+        return RequestThreads(
+            _MOST_POSTERS, "post", initializer=torch.set_num_threads, initargs=(1,)
+        )
 
     def _start_encoders(self) -> RequestThreads:
         share = max(1, torch.get_num_threads() // self._encoder_count)
@@ -232,7 +238,7 @@ class ChunkPipeline:
         self._work.job.let_pass()
         try:
             prediction = labeled.to_prediction()
-            if not self._work.hold.is_kept():
+            if not self._work.hold.was_kept():
                 return
             if prediction is None:
                 nothing = "every mask is empty or unsure; no prediction was stored"

@@ -26,6 +26,7 @@ from .chunk_tasks import ChunkTasks
 from .chunk_work import ChunkWork
 from .mask_collector import MaskCollector
 from .page_listing import PageListing, make_closing
+from .recent_yes import RecentYes
 from .run import Chunk, Run, RunKind, RunState
 from .run_store import RunStore, make_chunks, renew_chunk
 from .task_outcomes import TaskOutcomes
@@ -145,8 +146,10 @@ def _work_on_tasks(
         return
     hold = ChunkHold(store, run.id, chunk, attempts)
 
+    goes_on = RecentYes(lambda: store.is_running(run.id) and hold.is_kept())
+
     def should_stop() -> bool:
-        return job.should_stop() or not store.is_running(run.id) or not hold.is_kept()
+        return job.should_stop() or not goes_on()
 
     work = ChunkWork(run, hold, context, client, job_resources().images, outcomes, job)
     if run.kind is RunKind.LEARNING:

@@ -246,6 +246,8 @@ class ChunkPipeline:
                 return
             project = self._work.run.project
             with self._post_turns.turn():
+                if self._errors:  # whoever had the turn before may have waited long in vain
+                    return
                 self._work.client.post_prediction(
                     task_id, project, prediction, self._work.hold.is_alone
                 )

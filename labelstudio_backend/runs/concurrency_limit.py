@@ -64,11 +64,11 @@ class CallTurns:
 
     Args:
         limit: learns from their calls.
-        clock: monotonic seconds.
+        clock: monotonic seconds, fine enough for a call.
     """
 
     def __init__(
-        self, limit: ConcurrencyLimit, clock: Callable[[], float] = time.monotonic
+        self, limit: ConcurrencyLimit, clock: Callable[[], float] = time.perf_counter
     ) -> None:
         self._limit = limit
         self._clock = clock

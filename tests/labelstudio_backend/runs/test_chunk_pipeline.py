@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 
 from core import MaskPrediction, OutOfMemory, Predictor
 from labelstudio_backend import LabelStudioTokenRefused
+from labelstudio_backend.errors import LabelStudioUnreachable
 from labelstudio_backend.label_config import parse_label_config
 from labelstudio_backend.runs import RunOptions
 from labelstudio_backend.runs.chunk_pipeline import ChunkPipeline
@@ -143,6 +144,18 @@ def test_a_token_that_is_refused_ends_all_and_no_task_failed(
     studio.do_after_next("GET /api/tasks", lambda: setattr(studio, "token", None))
     with pytest.raises(LabelStudioTokenRefused):
         label(work, task_ids)
+    assert work.outcomes.find_open(work.run.id) == task_ids
+
+
+def test_a_label_studio_that_is_away_is_not_waited_for_once_a_task(
+    studio: LabelStudioStandIn, begin_chunk: BeginChunk
+) -> None:
+    task_ids = add_tasks(studio, 8, "Dog")
+    work = begin_chunk(task_ids, images_at_once=8)
+    studio.answer_next("POST /api/predictions/", 503, times=100)
+    with pytest.raises(LabelStudioUnreachable):
+        label(work, task_ids)
+    assert studio.requests.count("POST /api/predictions/") < 4
     assert work.outcomes.find_open(work.run.id) == task_ids
 
 

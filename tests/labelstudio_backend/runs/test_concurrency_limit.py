@@ -25,8 +25,8 @@ class RecordedLimit(ConcurrencyLimit):
 
 
 def one_after_the_other(calls: int) -> float:
-    """A server of one process: each waits for those before it."""
-    return calls * ANSWER_S
+    """A server of one process, about as measured with Label Studio 1.23.2."""
+    return max(0.049, calls * 0.0415)
 
 
 def far_away(_: int) -> float:

@@ -32,7 +32,8 @@ def test_a_yes_is_good_for_a_moment() -> None:
 
 
 def test_a_no_is_asked_again() -> None:
-    asked = Asked(False, True)
+    asked = Asked(False, False, True)
+    assert not asked.recent()
     assert not asked.recent()
     assert asked.recent()
 

@@ -40,7 +40,6 @@ _CONNECTED = "connection.connect_tcp.complete"
 # What a body that was decoded while it was read no longer is.
 _ON_THE_WIRE = ("Content-Encoding", "Content-Length", "Transfer-Encoding")
 
-
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 

@@ -45,7 +45,7 @@ class ImageFetcher:
     """Opens the images that tasks name. Safe between threads.
 
     Connections to hosts are kept for the next image, and closed when the fetcher is gone: many
-    images lie on one host, and a TLS connection that is far away costs more than an image.
+    images lie on one host, and a new TLS connection costs two round trips.
 
     Args:
         max_bytes: the largest image file.

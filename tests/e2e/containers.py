@@ -38,7 +38,8 @@ class Root:
 
     Attributes:
         layer: a folder laid over this machine's root.
-        work: a folder for the kernel, on the same file system.
+        work: a folder for the kernel's, on the same file system. Each mount has one of its own in
+            it: the kernel empties it first, and fails where another mount is doing the same.
     """
 
     layer: Path
@@ -46,10 +47,11 @@ class Root:
 
     def script_mount(self) -> str:
         """Shell commands that mount it at ``$root``, where what is written goes into the layer."""
-        options = f"lowerdir=/,upperdir={self.layer},workdir={self.work}"
+        layers = f"lowerdir=/,upperdir={self.layer}"
         return (
             "root=$(mktemp -d)\n"
-            f"mount -t overlay overlay -o {shlex.quote(options)} $root\n"
+            f"work=$(mktemp -d -p {shlex.quote(str(self.work))})\n"
+            f'mount -t overlay overlay -o {shlex.quote(layers)},workdir="$work" $root\n'
             "mount --rbind /proc $root/proc\nmount --rbind /dev $root/dev\n"
         )
 

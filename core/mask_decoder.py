@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .pyramid_encoder import unpack_details
+from .pyramid_encoder import lay_out, unpack_details
 from .registry import Architecture
 from .two_way_transformer import ImageCells, TokenFeedForward, TwoWayTransformer
 
@@ -92,13 +92,13 @@ class MaskDecoder(nn.Module):
         """Compute once what all prompts on an image share.
 
         Args:
-            embedding: (B, *embedding_shape).
+            embedding: (B, *embedding_shape) floats.
             cell_position: (N, C) position features of the cells.
         """
-        width = self.iou_token.embedding_dim
+        width, dtype = self.iou_token.embedding_dim, self.iou_token.weight.dtype
         cells, packed = embedding[:, :width], embedding[:, width:]
-        cells = cells.flatten(2).transpose(1, 2).unsqueeze(1).contiguous()  # Bx1xNxC
-        details = unpack_details(packed, width) if packed.shape[1] else (None, None)
+        cells = lay_out(cells.flatten(2).transpose(1, 2).unsqueeze(1), dtype)  # Bx1xNxC
+        details = unpack_details(packed, width, dtype) if packed.shape[1] else (None, None)
         return PreparedImage(self.transformer.prepare(cells, cell_position), *details)
 
     def forward(

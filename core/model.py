@@ -57,7 +57,7 @@ class EfficientSAM(nn.Module):
         """What decoding needs of embeddings (B, *embedding_shape), whatever the prompt."""
         dtype = self.mask_decoder.iou_token.weight.dtype
         cell_position = self.prompt_encoder.image_positions().to(dtype)
-        image: PreparedImage = self.mask_decoder.prepare(embedding.to(dtype), cell_position)
+        image: PreparedImage = self.mask_decoder.prepare(embedding, cell_position)
         return image
 
     def decode(self, image: PreparedImage, points: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

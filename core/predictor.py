@@ -356,9 +356,12 @@ class Predictor:
                     f"an embedding of {self.spec.name!r} is {expected}, got "
                     f"{tuple(embedding.features.shape)}: it was made by another model"
                 )
-        features = [embedding.features.to(self.device)[None] for embedding in embeddings]
-        # Joined by cat, which keeps the layout in memory; one alone needs no copy.
-        return self._model.prepare(torch.cat(features) if len(features) > 1 else features[0])
+        features = [embedding.features.to(self.device) for embedding in embeddings]
+        if len(features) == 1:
+            return self._model.prepare(features[0][None])
+        # Channels lie last in memory, as the encoder left them: joined so, they are not moved.
+        joined = torch.stack([one.movedim(0, -1) for one in features])  # BxHxWxC
+        return self._model.prepare(joined.movedim(-1, 1))
 
 
 @dataclass(frozen=True, eq=False)

@@ -110,12 +110,13 @@ def pack_details(quarter: Tensor, half: Tensor) -> Tensor:
     return torch.cat([F.pixel_unshuffle(quarter, 2), halves], dim=1)
 
 
-def unpack_details(packed: Tensor, channels: int) -> tuple[Tensor, Tensor]:
+def unpack_details(packed: Tensor, channels: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """What ``pack_details`` packed, in the pixel order of ``MaskDecoder``.
 
     Args:
         packed: (B, 3·C, grid, grid).
         channels: C.
+        dtype: of what is returned.
 
     Returns:
         (B, 1, 4·N, C/4) and (B, 1, 16·N, C/8) of N cells: each cell's four quarters, one after the
@@ -126,6 +127,11 @@ def unpack_details(packed: Tensor, channels: int) -> tuple[Tensor, Tensor]:
     # Of the two indices of a quarter's quarter the finer one was packed first.
     halves = halves.unflatten(1, (-1, 4, 4)).permute(0, 4, 3, 2, 1)  # -> BxNx4x4xC/8
     return (
-        quarters.flatten(1, 2).unsqueeze(1).contiguous(),
-        halves.flatten(1, 3).unsqueeze(1).contiguous(),
+        lay_out(quarters, dtype).flatten(1, 2).unsqueeze(1),
+        lay_out(halves, dtype).flatten(1, 3).unsqueeze(1),
     )
+
+
+def lay_out(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """The same, contiguous and of a dtype: in one pass over memory, or in none."""
+    return x.to(dtype, memory_format=torch.contiguous_format).contiguous()

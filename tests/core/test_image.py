@@ -2,17 +2,20 @@ import io
 import struct
 import tracemalloc
 import zlib
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 from core import ImageError, ImageTooLarge, read_image
+from core.jpeg import decode_jpeg
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -37,6 +40,50 @@ def test_exif_orientation_is_applied_as_a_browser_does(
     exif[0x0112] = 6  # the camera was turned: rotate by 90° clockwise to show it upright
     rgb = read_image(encoded(picture, "PNG", exif=exif))
     np.testing.assert_array_equal(rgb, np.rot90(photo_like, -1))
+
+
+def as_pillow_reads_it(content: bytes) -> NDArray[np.uint8]:
+    image = Image.open(io.BytesIO(content))
+    return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+
+
+JPEG_KINDS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "no subsampling": {"subsampling": 0},
+    "half the colours": {"subsampling": 1},
+    "progressive": {"progressive": True},
+    "poor": {"quality": 5},
+    "with restarts": {"restart_marker_rows": 1},
+    "not converted": {"keep_rgb": True},
+    "MPO": {"save_all": True, "append_images": [Image.new("RGB", (160, 120))]},
+}
+
+
+@pytest.mark.parametrize(("mode", "kind"), [*product(("RGB", "L"), JPEG_KINDS), ("CMYK", "plain")])
+def test_a_jpeg_has_the_pixels_that_pillow_gives(
+    picture: Image.Image, mode: str, kind: str
+) -> None:
+    file = "MPO" if kind == "MPO" else "JPEG"
+    content = encoded(picture.convert(mode), file, **JPEG_KINDS[kind])
+    np.testing.assert_array_equal(read_image(content), as_pillow_reads_it(content))
+
+
+@pytest.mark.parametrize("orientation", range(10))
+def test_a_jpeg_is_turned_as_pillow_turns_it(picture: Image.Image, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = encoded(picture, "JPEG", exif=exif)
+    rgb = read_image(content)
+    np.testing.assert_array_equal(rgb, as_pillow_reads_it(content))
+    np.testing.assert_array_equal(decode_jpeg(content, orientation), rgb)
+
+
+def test_a_jpeg_with_a_blemish_is_read_as_browsers_do(picture: Image.Image) -> None:
+    content = encoded(picture, "JPEG")
+    blemished = content[:-2] + b"garbage" + content[-2:]
+    with pytest.raises(ValueError, match="extraneous"):
+        decode_jpeg(blemished)
+    np.testing.assert_array_equal(read_image(blemished), read_image(content))
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16", "F"])

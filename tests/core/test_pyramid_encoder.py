@@ -33,7 +33,7 @@ def test_details_come_back_in_the_pixel_order_of_the_upscaling() -> None:
     grid, channels = 3, 16
     quarter = torch.rand(2, channels // 4, 2 * grid, 2 * grid)
     half = torch.rand(2, channels // 8, 4 * grid, 4 * grid)
-    quarters, halves = unpack_details(pack_details(quarter, half), channels)
+    quarters, halves = unpack_details(pack_details(quarter, half), channels, half.dtype)
     assert quarters.shape == (2, 1, 4 * grid**2, channels // 4)
     assert halves.shape == (2, 1, 16 * grid**2, channels // 8)
     for row in range(4 * grid):

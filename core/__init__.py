@@ -37,7 +37,7 @@ from .errors import (
     PromptError,
     UnknownModelError,
 )
-from .image import MAX_PIXELS, read_image
+from .image import MAX_PIXELS, find_image_size, read_image
 from .mask_cleaning_config import MaskCleaning
 from .mask_prediction import MaskPrediction
 from .model import EfficientSAM, build_decoder, build_model
@@ -93,6 +93,7 @@ __all__ = [
     "draw_overlay",
     "export_onnx",
     "find_checkpoint",
+    "find_image_size",
     "find_model",
     "find_tile",
     "git_blob_sha1",

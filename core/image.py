@@ -31,6 +31,7 @@ MAX_PIXELS = 200_000_000
 _PLUGINS = (AvifImagePlugin, TiffImagePlugin, WebPImagePlugin)
 _FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM")
 _JPEG_FORMATS = ("JPEG", "MPO")  # MPO: several in one file, as phones write them
+_LYING_ORIENTATIONS = (5, 6, 7, 8)
 _UINT16_TO_UINT8 = 257
 # First bytes of what is met in the place of an image, the longest first.
 _FOREIGN = {
@@ -73,12 +74,56 @@ def read_image(source: bytes | str | Path, max_pixels: int = MAX_PIXELS) -> NDAr
         ImageError: there is no such file, it is not an image, or it is cut off.
     """
     content = source if isinstance(source, bytes) else _read_file(Path(source))
+    with _open(content) as image, memory_errors_translated("read the image"):
+        _check_size(image, max_pixels)
+        return _read_pixels(image, content)
+
+
+def find_image_size(content: bytes) -> tuple[int, int]:
+    """(height, width) of what ``read_image`` makes of an image, from the file's header alone.
+
+    Args:
+        content: the file's.
+
+    Raises:
+        ImageError: it is not an image; one that is damaged further on has a size.
+    """
+    with _open(content) as image:
+        width_px, height_px = image.size
+        # A TIFF's size is that of the image turned upright.
+        is_turned = image.format != "TIFF" and _find_orientation(image) in _LYING_ORIENTATIONS
+        return (width_px, height_px) if is_turned else (height_px, width_px)
+
+
+def _read_pixels(image: Image.Image, content: bytes) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 of an opened image."""
+    if image.format in _JPEG_FORMATS and image.mode in ("RGB", "L"):
+        try:
+            return decode_jpeg(content, _find_orientation(image))
+        except ValueError:  # Pillow reads more, and says what is wrong with the rest
+            pass
+    ImageOps.exif_transpose(image, in_place=True)
+    return np.asarray(_to_rgb(image))
+
+
+def _find_orientation(image: Image.Image) -> int:
+    """1 to 8 of its EXIF or XMP data; 1, which is upright, where they say nothing."""
+    orientation: int = image.getexif().get(ExifTags.Base.Orientation, 1)
+    return orientation
+
+
+@contextmanager
+def _open(content: bytes) -> Iterator[Image.Image]:
+    """Read an image's header, and say what is wrong with the image, also in the body.
+
+    Raises:
+        ImageError: it is not an image, or damaged.
+    """
     if not content:
         raise ImageError("the image has zero bytes; upload it again")
     try:
-        with memory_errors_translated("read the image"), _open(content) as image:
-            _check_size(image, max_pixels)
-            return _read_pixels(image, content)
+        with _open_header(content) as image:
+            yield image
     except UnidentifiedImageError as error:
         raise ImageError(
             f"not an image that can be read: {len(content):,} bytes, {_name_content(content)}. "
@@ -88,29 +133,14 @@ def read_image(source: bytes | str | Path, max_pixels: int = MAX_PIXELS) -> NDAr
         raise ImageError(f"the image is damaged ({error}); upload it again") from error
 
 
-def _read_pixels(image: Image.Image, content: bytes) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 of an opened image."""
-    if image.format in _JPEG_FORMATS and image.mode in ("RGB", "L"):
-        try:
-            return decode_jpeg(content, image.getexif().get(ExifTags.Base.Orientation, 1))
-        except ValueError:  # Pillow reads more, and says what is wrong with the rest
-            pass
-    ImageOps.exif_transpose(image, in_place=True)
-    return np.asarray(_to_rgb(image))
-
-
-@contextmanager
-def _open(content: bytes) -> Iterator[Image.Image]:
-    """Read an image's header."""
+def _open_header(content: bytes) -> Image.Image:
     with _opening:
         # Pillow's own limit is one number for the whole process; ours is checked right after.
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            image = Image.open(io.BytesIO(content), formats=_FORMATS)
+            return Image.open(io.BytesIO(content), formats=_FORMATS)
         finally:
             Image.MAX_IMAGE_PIXELS = limit
-    with image:
-        yield image
 
 
 def _name_content(content: bytes) -> str:

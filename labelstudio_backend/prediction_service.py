@@ -72,7 +72,7 @@ class PredictionService:
         self._failures = failures or RecentFailures()
         self._clock = clock
         self.metrics = ServiceMetrics()
-        self._tasks = TaskPredictor(images, embeddings, self.metrics, clock)
+        self._tasks = TaskPredictor(images, embeddings, self.metrics, clock, warm_start)
         self._latest_calls = LatestCalls()
         self._batches = BatchPredictor(
             self._find_predictor,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from core import ImageEmbedding, Tile
+from core import ImageEmbedding, Tile, find_image_size
 from worker import INTERACTIVE, EncodeTimeout, WorkerError
 
 from .errors import BackendError
@@ -48,6 +48,9 @@ class EmbeddingSource(Protocol):
 class PromptedImage:
     """The image of one prompt, for one answer; read at most once.
 
+    Attributes:
+        whole: the embedding of all of it, as far as it was needed or found.
+
     Args:
         open_image: opens it.
         embeddings: where embeddings come from.
@@ -73,9 +76,24 @@ class PromptedImage:
         self._priority = priority
         self._times = times
         self._clock = clock
+        self.whole: ImageEmbedding | None = None
         self._sha256: str | None = None
         self._content: bytes | None = None
         self._alias: str | None = None
+
+    def find_size(self) -> tuple[int, int]:
+        """(height, width): the file's header says it, where nobody has encoded the image yet.
+
+        Raises:
+            ImageError: it is not an image.
+            BackendError, WorkerError: as ``embed``.
+        """
+        with self._times.measure("image"):
+            found = self._find(None)
+            if isinstance(found, bytes):
+                return find_image_size(found)
+        self.whole = found
+        return found.original_size_hw
 
     def embed(self, tile: Tile | None = None) -> ImageEmbedding:
         """The embedding of the image, or of a tile of it.
@@ -84,16 +102,18 @@ class PromptedImage:
             BackendError: the image cannot be fetched or used.
             WorkerError: it cannot be encoded, or not before the deadline.
         """
+        if tile is not None:
+            return self._embed(tile)
+        if self.whole is None:
+            self.whole = self._embed(None)
+        return self.whole
+
+    def _embed(self, tile: Tile | None) -> ImageEmbedding:
         with self._times.measure("image"):
             found = self._find(tile)
         if isinstance(found, ImageEmbedding):
             return found
-        remaining_s = self._deadline - self._clock()
-        if remaining_s <= 0:
-            raise EncodeTimeout(
-                "the image took longer to arrive than the whole call may take; ask again, and see "
-                "ESAM_IMAGE_TIMEOUT_S and ESAM_PREDICT_TIMEOUT_S"
-            )
+        remaining_s = self._find_remaining_s()
         with self._times.measure("embedding"):
             embedding = self._embeddings.get_or_encode(
                 found,
@@ -121,23 +141,32 @@ class PromptedImage:
             logger.warning("no closer look %s reason=%.2000r", subject, str(error))
             return None
 
+    def _find_remaining_s(self) -> float:
+        """Until the deadline, above 0."""
+        remaining_s = self._deadline - self._clock()
+        if remaining_s <= 0:
+            raise EncodeTimeout(
+                "the image took longer to arrive than the whole call may take; ask again, and see "
+                "ESAM_IMAGE_TIMEOUT_S and ESAM_PREDICT_TIMEOUT_S"
+            )
+        return remaining_s
+
     def _add_worker_times(self, times_ms: Mapping[str, float]) -> None:
         for stage, spent_ms in times_ms.items():
             self._times.add(f"worker_{stage}", spent_ms)
 
     def _find(self, tile: Tile | None) -> ImageEmbedding | bytes:
         """The embedding, else the content, which is not read when its host says it is the same."""
-        if self._content is not None and self._sha256 is not None:
-            return self._embeddings.find(self._sha256, tile) or self._content
-        with self._open_image() as image:
-            self._alias = image.alias
-            self._sha256 = image.sha256
-            if image.alias:
-                self._sha256 = self._embeddings.find_alias(image.alias)
-            embedding = self._embeddings.find(self._sha256, tile) if self._sha256 else None
-            if embedding is not None:
-                return embedding
-            self._content = image.read()
-        if image.sha256 is None:
-            self._sha256 = hashlib.sha256(self._content).hexdigest()
-        return self._content
+        if self._content is None or self._sha256 is None:
+            with self._open_image() as image:
+                self._alias = image.alias
+                self._sha256 = image.sha256
+                if image.alias:
+                    self._sha256 = self._embeddings.find_alias(image.alias)
+                embedding = self._embeddings.find(self._sha256, tile) if self._sha256 else None
+                if embedding is not None:
+                    return embedding
+                self._content = image.read()
+            self._find_remaining_s()
+            self._sha256 = image.sha256 or hashlib.sha256(self._content).hexdigest()
+        return self._embeddings.find(self._sha256, tile) or self._content

@@ -37,8 +37,8 @@ class BackendSettings(BaseSettings):
         prelabel: what is predicted when a task is opened or predictions are retrieved: ``off``,
             nothing; ``regions``, a mask for each rectangle and keypoint stored in the task;
             ``everything``, every mask that the model is sure of.
-        has_tiles: whether what is small in an image is looked at in a tile of it, encoded beside
-            the whole image: better masks for one more encode.
+        has_tiles: whether what is small in an image is looked at in a tile of it: better masks,
+            for one more encode where a click found it.
         learned_folder: where learned models are kept beside Redis, for a Redis that forgets; unset
             leaves them to Redis, but for the private Redis of ``esam run``: ``weights/learned``.
     """

@@ -5,7 +5,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
+from core import ImageEmbedding
+
+from .background import WarmStart
 from .errors import translate_error
 from .images.fetcher import ImageFetcher
 from .label_studio.account import LabelStudioAccount
@@ -17,6 +21,8 @@ from .prompted_image import EmbeddingSource, PromptedImage
 from .task_labeler import TaskLabeler, TaskPrompt
 
 logger = logging.getLogger(__name__)
+
+_Embedding = TypeVar("_Embedding", ImageEmbedding, ImageEmbedding | None)
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,16 @@ class Attempt:
     times: StageTimes
     call: OpenCall | None = None
 
+    def use(self, embedding: _Embedding) -> _Embedding:
+        """An embedding that was waited for.
+
+        Raises:
+            Superseded: meanwhile a newer click took this one's place.
+        """
+        if self.call is not None:
+            self.call.check_wanted()
+        return embedding
+
     def log_fields(self) -> dict[str, object]:
         """For a log of fields."""
         return self.subject.log_fields() | self.times.log_fields()
@@ -77,6 +93,7 @@ class TaskPredictor:
         embeddings: where embeddings come from.
         metrics: counts what is predicted.
         clock: monotonic seconds.
+        warm_start: encodes the image that a tile of it answered for.
     """
 
     def __init__(
@@ -85,11 +102,13 @@ class TaskPredictor:
         embeddings: EmbeddingSource,
         metrics: ServiceMetrics,
         clock: Callable[[], float] = time.monotonic,
+        warm_start: WarmStart | None = None,
     ) -> None:
         self._images = images
         self._embeddings = embeddings
         self._metrics = metrics
         self._clock = clock
+        self._warm_start = warm_start
 
     def predict(
         self, labeler: TaskLabeler, prompt: TaskPrompt, attempt: Attempt
@@ -107,7 +126,7 @@ class TaskPredictor:
         Raises:
             BackendError: the image cannot be fetched or used, or does not suit the prompt.
             WorkerError: it cannot be encoded, or not before the deadline.
-            EfficientSAMError: the prompt cannot be decoded.
+            EfficientSAMError: it is no image, or the prompt cannot be decoded.
             Superseded: a newer click took this one's place before it was decoded.
         """
         try:
@@ -123,13 +142,17 @@ class TaskPredictor:
     ) -> Prediction | None:
         times = attempt.times
         image = self._open(prompt, attempt)
-        embedding = image.embed()
-        if attempt.call is not None:
-            attempt.call.check_wanted()
+        size_hw = image.find_size()
         with times.measure("decode"):
-            closer = partial(image.look_closer, subject=attempt.subject)
-            size_hw = embedding.original_size_hw
-            labeled = labeler.label(prompt, size_hw, lambda: embedding, closer)
+            labeled = labeler.label(
+                prompt,
+                size_hw,
+                lambda: attempt.use(image.embed()),
+                lambda tile: attempt.use(image.look_closer(tile, attempt.subject)),
+            )
+        if image.whole is None and self._warm_start is not None:
+            # A tile answered. The next click may be about something else in the image.
+            self._warm_start.warm(attempt.account, [(prompt.task.id, prompt.source)])
         prediction = labeled.to_prediction(times)
         logger.info(
             "prediction %s prompts=%d objects=%d regions=%d score=%.3f %s",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
-from core import ImageError, ImageTooLarge, read_image
+from core import ImageError, ImageTooLarge, find_image_size, read_image
 from core.jpeg import decode_jpeg
 
 
@@ -76,6 +76,28 @@ def test_a_jpeg_is_turned_as_pillow_turns_it(picture: Image.Image, orientation: 
     rgb = read_image(content)
     np.testing.assert_array_equal(rgb, as_pillow_reads_it(content))
     np.testing.assert_array_equal(decode_jpeg(content, orientation), rgb)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_size_is_known_from_the_header(
+    picture: Image.Image, kind: str, orientation: int
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = encoded(picture, kind, exif=exif)
+    assert find_image_size(content) == read_image(content).shape[:2]
+
+
+@pytest.mark.parametrize("kind", ["GIF", "BMP", "PPM"])
+def test_the_size_of_what_cannot_lie_is_known_too(picture: Image.Image, kind: str) -> None:
+    assert find_image_size(encoded(picture, kind)) == (120, 160)
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", b"GIF89a"])
+def test_what_is_no_image_has_no_size(content: bytes) -> None:
+    with pytest.raises(ImageError):
+        find_image_size(content)
 
 
 def test_a_jpeg_with_a_blemish_is_read_as_browsers_do(picture: Image.Image) -> None:

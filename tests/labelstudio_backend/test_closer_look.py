@@ -11,9 +11,10 @@ from core import ImageEmbedding, Predictor, Prompt, predict_objects
 from worker import EncodeTimeout
 
 from .answers import the_prediction
+from .batch_prediction.batch_calls import Collaborators
 from .conftest import InProcessEmbeddings, RunBackend
 from .image_host import Host, make_png
-from .label_studio_requests import make_predict, make_rectangle
+from .label_studio_requests import make_keypoint, make_predict, make_rectangle
 
 PHOTO = "/photo.png"
 SIZE_HW = (900, 1200)
@@ -42,13 +43,55 @@ def test_a_small_box_is_answered_from_a_tile_that_is_encoded_once(
     backend = run_backend(lively, embeddings, label_studio_url=host.url)
     host.serve(PHOTO, make_png(large))
     mask = mask_in(the_prediction(backend.predict(make_predict(PHOTO, PROMPT))))
-    assert embeddings.encoded_count == 2, "the image, and the tile in it"
+    assert embeddings.encoded_count == 1, "the tile, and not the image around it"
     (closely,) = predict_objects(lively, large, [Prompt(box=BOX)])
     assert closely.tile is not None
     np.testing.assert_array_equal(mask, closely.draw())
     again = mask_in(the_prediction(backend.predict(make_predict(PHOTO, PROMPT))))
     np.testing.assert_array_equal(again, mask)
-    assert embeddings.encoded_count == 2
+    assert embeddings.encoded_count == 1
+
+
+def test_the_image_around_a_tile_is_encoded_for_the_click_after(
+    run_backend: RunBackend, lively: Predictor, host: Host, large: NDArray[np.uint8]
+) -> None:
+    handed = Collaborators()
+    backend = run_backend(lively, label_studio_url=host.url, collaborators={"warm_start": handed})
+    host.serve(PHOTO, make_png(large))
+    click = make_keypoint(50, 50, size_wh=(1200, 900))
+    the_prediction(backend.predict(make_predict(PHOTO, PROMPT)))
+    assert handed.warmed == [(6, PHOTO)]
+    assert handed.account is not None
+    the_prediction(backend.predict(make_predict(PHOTO, click)))
+    the_prediction(backend.predict(make_predict(PHOTO, PROMPT)))
+    assert handed.warmed == [(6, PHOTO)], "the image is encoded by now"
+
+
+def test_a_small_box_of_an_image_of_another_size_is_refused_before_anything_is_encoded(
+    run_backend: RunBackend, lively: Predictor, host: Host, large: NDArray[np.uint8]
+) -> None:
+    embeddings = InProcessEmbeddings(lively)
+    backend = run_backend(lively, embeddings, label_studio_url=host.url)
+    host.serve(PHOTO, make_png(large))
+    elsewhere = make_rectangle(50, 50, 5, 5, size_wh=(900, 1200))
+    response = backend.predict(make_predict(PHOTO, elsewhere))
+    assert response.status_code == 400
+    assert "900" in response.text
+    assert embeddings.encoded_count == 0
+
+
+def test_what_is_no_image_never_comes_to_a_worker(
+    run_backend: RunBackend, lively: Predictor, host: Host
+) -> None:
+    class Unasked(InProcessEmbeddings):
+        def get_or_encode(self, image: bytes, /, **more: Any) -> ImageEmbedding:
+            raise AssertionError(f"{len(image)} bytes to encode")
+
+    backend = run_backend(lively, Unasked(lively), label_studio_url=host.url)
+    host.serve(PHOTO, b"<html>please log in</html>")
+    response = backend.predict(make_predict(PHOTO, PROMPT))
+    assert response.status_code == 422
+    assert "a web page" in response.text
 
 
 def test_without_tiles_the_whole_image_answers(

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -159,10 +160,10 @@ def _measure_cold(service: Service, model: str, weights: Path) -> Iterator[Row]:
         for turn in range(_COLD_TURNS):
             content = make_jpeg(np.roll(photo, 10 * turn + 1, axis=1))
             image = service.studio.add_image(f"cold{turn}.jpg", content)
-            cold.append(time_once(lambda i=image: service.click(i, size_hw, box_share)))  # type: ignore[misc]
+            cold.append(time_once(partial(service.click, image, size_hw, box_share)))
             service.click(image, size_hw, _NEARLY_ALL)  # then the worker is idle
             rgb = read_image(content)
-            raw.append(time_once(lambda rgb=rgb: predictor.encode(rgb)))  # type: ignore[misc]
+            raw.append(time_once(partial(predictor.encode, rgb)))
         times = {"ours": summarise(cold[1:]), "encode": summarise(raw[1:])}
         yield Row(
             f"{kind}.{model}", times["ours"].median_ms / times["encode"].median_ms, "x", "less",

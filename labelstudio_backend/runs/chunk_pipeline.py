@@ -248,9 +248,13 @@ class ChunkPipeline:
             with self._post_turns.turn():
                 if self._errors:  # whoever had the turn before may have waited long in vain
                     return
-                self._work.client.post_prediction(
-                    task_id, project, prediction, self._work.hold.is_alone
-                )
+                try:
+                    self._work.client.post_prediction(
+                        task_id, project, prediction, self._work.hold.is_alone
+                    )
+                except RUN_STOPPERS as error:
+                    self._errors.append(error)  # before the next one has the turn
+                    return
             self._work.record_done(task_id)
         except Exception as error:  # a thread's edge
             self._settle(task_id, error)

@@ -38,13 +38,14 @@ from .errors import (
     UnknownModelError,
 )
 from .image import MAX_PIXELS, find_image_size, read_image
+from .loading import load_predictor
 from .mask_cleaning_config import MaskCleaning
 from .mask_prediction import MaskPrediction
 from .model import EfficientSAM, build_decoder, build_model
 from .onnx_export import OnnxExport, export_onnx
 from .picture_grid import draw_grid, shrink_to_cell
 from .precision import has_bfloat16_units
-from .predictor import ImageEmbedding, Predictor, load_predictor
+from .predictor import ImageEmbedding, Predictor
 from .prompt import Prompt
 from .registry import MODELS, Architecture, ModelSpec, find_model
 from .tiles import ROOM_AROUND_GUESS, Tile, find_tile

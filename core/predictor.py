@@ -3,7 +3,6 @@
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import overload
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .box_bounds import bound_by_box, fit_to_box
-from .checkpoint import Checkpoint, find_checkpoint, load_model_file
+from .checkpoint import Checkpoint
 from .click_rule import (
     apply_claims,
     choose_by_clicks,
@@ -21,14 +20,14 @@ from .click_rule import (
 )
 from .decoder_file import read_decoder
 from .encoder_identity import hash_encoder
-from .errors import CheckpointError, DeviceError, EfficientSAMError, ImageError
+from .errors import CheckpointError, EfficientSAMError, ImageError
 from .mask_cleaning import clean_answer
 from .mask_decoder import CANDIDATES, PreparedImage
 from .mask_prediction import MaskPrediction
 from .memory import memory_errors_translated
 from .model import EfficientSAM, build_decoder
 from .pass_grouping import group_passes
-from .precision import Precision, find_precision
+from .precision import Precision
 from .prepared_images import PreparedImages
 from .preprocessing import find_preprocessing_version, to_model_input
 from .prompt import Prompt
@@ -374,40 +373,3 @@ class _Asked:
     @property
     def size_hw(self) -> tuple[int, int]:
         return self.embedding.original_size_hw
-
-
-def load_predictor(
-    name: str | None = None,
-    weights: str | Path | None = None,
-    device: str = "cpu",
-    dtype: str = "float32",
-) -> Predictor:
-    """Load a model.
-
-    Args:
-        name: registry name; None takes ``vitt`` when its file is there, else ``nano``.
-        weights: checkpoint file; None looks in the weights folder.
-        device: torch device, such as ``cpu`` or ``cuda:0``.
-        dtype: ``float32``, ``bfloat16``, ``float16``, or ``auto`` for what suits the device, as of
-            ``find_precision``.
-
-    Raises:
-        UnknownModelError: no such model.
-        CheckpointError: the file is missing, damaged or of another architecture.
-        DeviceError: the device or dtype cannot be used here.
-    """
-    place = _usable_device(device)
-    precision = find_precision(dtype, place)
-    checkpoint = find_checkpoint(name, weights)
-    model, sha256 = load_model_file(checkpoint)
-    return Predictor(checkpoint, model, sha256, place, precision)
-
-
-def _usable_device(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        first_line = str(error).splitlines()[0]
-        raise DeviceError(f"device {name!r} cannot be used here ({first_line}); try cpu") from error
-    return device

@@ -29,7 +29,7 @@ def decode_jpeg(content: bytes, orientation: int = 1) -> NDArray[np.uint8]:
 
 def _turn_upright(rgb: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     """As a camera that wrote this orientation meant it (EXIF 2.32, section 4.6.4)."""
-    pixels = rgb.view(_PIXEL)[..., 0]  # one item each: turning moves half the items of bytes
+    pixels = rgb.view(_PIXEL)[..., 0]  # one item each: turned in half the time of bytes
     turned = {
         2: pixels[:, ::-1],
         3: pixels[::-1, ::-1],

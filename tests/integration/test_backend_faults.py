@@ -38,6 +38,8 @@ def refuses_connections(backend: BackendProcess) -> bool:
         httpx.get(f"{backend.url}/health", timeout=_TIMEOUT_S)
     except httpx.ConnectError:
         return True
+    except httpx.TransportError:  # it was in line when the door was closed
+        return False
     return False
 
 

@@ -20,6 +20,7 @@ import httpx
 from pydantic import SecretStr
 
 from labelstudio_backend import LabelStudioAccount, LabelStudioClient
+from labelstudio_backend.runs.chunk_pipeline import LEAST_POSTERS, MOST_POSTERS
 from labelstudio_backend.runs.concurrency_limit import CallTurns, ConcurrencyLimit
 from tests.e2e.label_studio import EXECUTABLE, LabelStudio
 
@@ -54,19 +55,16 @@ def opening_a_task(api: httpx.Client, task_id: int) -> Iterator[list[float]]:
         opening.result()
 
 
-def post_each(
-    client: LabelStudioClient, project: int, task_ids: list[int], at_once: int, turn: Turn
-) -> float:
+def post_each(post: Callable[[int], None], task_ids: list[int], at_once: int, turn: Turn) -> float:
     """Post a prediction for each task; predictions a second."""
-    prediction = make_prediction()
 
-    def post(task_id: int) -> None:
+    def post_in_turn(task_id: int) -> None:
         with turn():
-            client.post_prediction(task_id, project, prediction)
+            post(task_id)
 
     started = time.perf_counter()
     with ThreadPoolExecutor(at_once) as posters:
-        for _ in posters.map(post, task_ids):
+        for _ in posters.map(post_in_turn, task_ids):
             pass
     return len(task_ids) / (time.perf_counter() - started)
 
@@ -75,10 +73,15 @@ def measure(
     client: LabelStudioClient, api: httpx.Client, project: int, posts: int
 ) -> Iterator[tuple[str, float, float]]:
     """Of each number at a time: predictions a second, and milliseconds of an opening."""
+    prediction = make_prediction()
+
+    def post(task_id: int) -> None:
+        client.post_prediction(task_id, project, prediction)
+
     opened, *task_ids = list_task_ids(client, project)
     ids = iter(task_ids)
     ways = {str(n): (n, nullcontext) for n in _AT_ONCE} | {
-        _LEARNED: (max(_AT_ONCE), CallTurns(ConcurrencyLimit(2, max(_AT_ONCE))).turn)
+        _LEARNED: (MOST_POSTERS, CallTurns(ConcurrencyLimit(LEAST_POSTERS, MOST_POSTERS)).turn)
     }
     rates: dict[str, list[float]] = {name: [] for name in ways}
     openings: dict[str, list[float]] = {name: [] for name in ways}
@@ -86,7 +89,7 @@ def measure(
         for name, (at_once, turn) in ways.items():
             some = [next(ids) for _ in range(posts)]
             with opening_a_task(api, opened) as spent_ms:
-                rates[name].append(post_each(client, project, some, at_once, turn))
+                rates[name].append(post_each(post, some, at_once, turn))
             openings[name].append(statistics.median(spent_ms))
     for name in ways:
         yield name, statistics.median(rates[name]), statistics.median(openings[name])

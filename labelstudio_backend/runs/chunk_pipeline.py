@@ -45,7 +45,9 @@ logger = logging.getLogger(__name__)
 
 _TASKS_A_LOOK = 8
 _READERS = 8
-_LEAST_POSTERS, _MOST_POSTERS = 2, 8
+LEAST_POSTERS, MOST_POSTERS = 2, 8
+"""How many predictions are posted at a time, as Label Studio has room for them."""
+
 # Two, not one a core: a click waits for the encodes in hand, and they are slower side by side.
 _CPU_ENCODERS = 2
 # Each pass through an encoder costs something by itself, which small images share.
@@ -73,8 +75,8 @@ class ChunkPipeline:
         if is_cpu and work.run.options.prompts is not PromptSource.EVERYTHING:
             pixels = predictor.architecture.image_size**2
             self._batch_size = max(self._batch_size, _CPU_PIXELS_AT_ONCE // pixels)
-        self._most_tasks = _READERS + (self._encoder_count + 1) * self._batch_size + _MOST_POSTERS
-        self._post_turns = CallTurns(ConcurrencyLimit(_LEAST_POSTERS, _MOST_POSTERS))
+        self._most_tasks = _READERS + (self._encoder_count + 1) * self._batch_size + MOST_POSTERS
+        self._post_turns = CallTurns(ConcurrencyLimit(LEAST_POSTERS, MOST_POSTERS))
         self._labeling = BatchLabeler(work.context, labeler, work.run.options, self._batch_size)
 
     def label(self, task_ids: Iterable[int], should_stop: Callable[[], bool]) -> Set[int]:
@@ -131,7 +133,7 @@ class ChunkPipeline:
     def _start_posters(self) -> RequestThreads:
         """Threads that draw one mask each, and share no part of it with further threads."""
         return RequestThreads(
-            _MOST_POSTERS, "post", initializer=torch.set_num_threads, initargs=(1,)
+            MOST_POSTERS, "post", initializer=torch.set_num_threads, initargs=(1,)
         )
 
     def _start_encoders(self) -> RequestThreads:
